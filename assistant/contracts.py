@@ -1,0 +1,488 @@
+"""The data types and Protocols that every room speaks. Read this file first.
+
+Nothing here runs by itself: devices, backends and publishers are plugins that implement the Protocols, the engine in
+``assistant/`` moves the data types between them, the trainer reads them back from recorded sessions.
+
+Conventions
+-----------
+- Time is an integer of nanoseconds on one monotonic clock (``time.perf_counter_ns``), stamped at capture. Wall time
+  exists only as one anchor a session (see ``assistant/session/README.md``).
+- Every array is read-only once it stands in one of these types; whoever wants to write makes a copy.
+- Pixels are ``(H, W, 3)`` uint8 in **RGB** order, or ``(H, W)`` uint8 grey. Image coordinates are pixels, x to the
+  right, y downwards, ``(0, 0)`` the centre of the top left pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+StreamKind = Literal["video", "sound", "gaze", "events"]
+"""What a device may deliver. ``events`` carries what is known about the others: the software scanner's truth, marks."""
+
+Origin = Literal["real", "phantom"]
+"""Where images come from: a real scanner, or the software scanner (``plugins/phantom``)."""
+
+TimelineKind = Literal["guidance", "gaze", "event", "truth", "label"]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What devices deliver
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image of a video stream.
+
+    Attributes:
+        index: counts from 0 within a run and never restarts; a gap is a loss.
+        captured_ns: when it was captured, on the run's clock.
+        pixels: ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 grey, read-only.
+        stream: generation of the stream; goes up by one at each reopening and each change of size. Guidance from
+            another generation is never drawn over this frame.
+    """
+
+    index: int
+    captured_ns: int
+    pixels: UInt8Array
+    stream: int = 0
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if self.pixels.dtype != np.uint8 or not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
+            raise ValueError(f"pixels: expected (H, W) or (H, W, 3) uint8, got {shape} {self.pixels.dtype}")
+        self.pixels.flags.writeable = False
+
+    @property
+    def height_px(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width_px(self) -> int:
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """A run of mono sound samples.
+
+    Attributes:
+        first_sample: number of the first sample since the stream began; a gap is a loss.
+        captured_ns: when the first sample was captured, on the run's clock.
+        sample_rate_hz: samples a second.
+        samples: ``(N,)`` float32 in [-1, 1], read-only.
+        overflowed: the device says that sound was lost just before this block.
+    """
+
+    first_sample: int
+    captured_ns: int
+    sample_rate_hz: int
+    samples: Float32Array
+    overflowed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 1 or self.samples.dtype != np.float32:
+            raise ValueError(f"samples: expected (N,) float32, got {self.samples.shape} {self.samples.dtype}")
+        self.samples.flags.writeable = False
+
+    @property
+    def duration_ns(self) -> int:
+        return len(self.samples) * 1_000_000_000 // self.sample_rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class GazeSample:
+    """Where an observer looks.
+
+    Attributes:
+        captured_ns: when, on the run's clock.
+        x_px, y_px: in pixels of the image (not of the monitor); may lie outside the image.
+        valid: the tracker saw the eye; when False, ``x_px`` and ``y_px`` carry no meaning.
+        device_x, device_y: the tracker's own coordinates, kept as they came, or None.
+    """
+
+    captured_ns: int
+    x_px: float
+    y_px: float
+    valid: bool = True
+    device_x: float | None = None
+    device_y: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """Something that is known about a moment: one line of a session's ``timeline.jsonl``.
+
+    Attributes:
+        captured_ns: the moment it is about, on the run's clock.
+        kind: which lane it belongs to.
+        data: JSON-serialisable facts; what each kind holds is written in ``assistant/session/README.md``.
+    """
+
+    captured_ns: int
+    kind: TimelineKind
+    data: Mapping[str, Any]
+
+
+StreamItem = Frame | AudioBlock | GazeSample | TimelineEvent
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a device turned out to be when it was opened.
+
+    Attributes:
+        name: short name for people, e.g. ``file: scan.mp4``.
+        streams: which streams ``read`` may be asked for.
+        origin: ``phantom`` when the images come from the software scanner (also when replayed), else ``real``.
+        width_px, height_px: size of the first frame; 0 without video.
+        fps: nominal frames a second; 0 when unknown or without video.
+        sample_rate_hz: sound samples a second; 0 without sound.
+        paced: True when ``read`` waits for real time; False when it delivers as fast as it is asked.
+        notes: further facts for people and for ``session.json`` (seed, codec, ...); JSON-serialisable.
+    """
+
+    name: str
+    streams: frozenset[StreamKind]
+    origin: Origin = "real"
+    width_px: int = 0
+    height_px: int = 0
+    fps: float = 0.0
+    sample_rate_hz: int = 0
+    paced: bool = True
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Clock(Protocol):
+    """One monotonic clock for a whole run. Tests use a manual one."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since an arbitrary moment, never going back."""
+        ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Up to three streams (and events about them) on one clock: a grabber, a file, a microphone, an eye tracker.
+
+    A plugin module in the entry-point group ``sonocue.sources`` offers ``create(argument: str, *, paced: bool) -> Device``;
+    ``argument`` is what stands after the colon in ``name:argument``. ``create`` touches no hardware; ``open`` does.
+
+    ``paced=True`` is live: ``read`` waits until the item is due on the clock, and ``captured_ns`` is that moment.
+    ``paced=False`` is lock-step: items come as fast as they are asked for; the first item of the earliest stream has
+    ``captured_ns = clock.now_ns()`` at ``open`` and the others follow by the medium's own timestamps. A device that
+    can only be live (a microphone, a network stream) raises ``SourceError`` from ``create`` when ``paced`` is False.
+
+    Each stream is read by one thread; different streams may be read by different threads at the same time.
+
+    Attributes:
+        needs_consent: True for a microphone that hears people in the room; the engine opens it only with consent.
+    """
+
+    needs_consent: bool
+
+    def open(self, clock: Clock) -> DeviceInfo:
+        """Open the device. Raises ``SourceError`` (with what to do) when it cannot."""
+        ...
+
+    def read(self, stream: StreamKind, timeout_s: float) -> StreamItem | None:
+        """The next item of ``stream`` in order of time, or None when none came within ``timeout_s``.
+
+        Raises:
+            EndOfStream: the stream has ended; asked again, it says so again.
+            SourceError: the device failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release everything. Idempotent; from any thread; a ``read`` that waits ends with ``EndOfStream`` soon."""
+        ...
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Models and engines
+# --------------------------------------------------------------------------------------------------------------------
+
+Precision = Literal["float", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an image becomes the network's input: grey, crop, area resize, normalise. One definition, live and trained.
+
+    Attributes:
+        crop: (top, left, bottom, right) as fractions of the image's height and width, in [0, 1].
+        height_px, width_px: size of the network's input.
+        normalisation: ``fixed``: ``(x - mean) / std``; ``image``: ``scale * (x - mean(x)) / std(x)`` over the cropped
+            image; x in [0, 255].
+        mean, std: used by ``fixed``, in grey levels.
+        scale: used by ``image``.
+    """
+
+    crop: tuple[float, float, float, float]
+    height_px: int
+    width_px: int
+    normalisation: Literal["fixed", "image"] = "fixed"
+    mean: float = 127.5
+    std: float = 127.5
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A model folder that was read and whose hashes were checked (``assistant/bundle.py``).
+
+    Attributes:
+        path: the folder.
+        model_id: ``name@sha256`` with the first 12 digits of the hash over all its files.
+        classes: plane names in the order of the logits.
+        background: the class among them that means no standard plane.
+        preprocessing: see there.
+        temperature: logits are divided by it before the softmax.
+        abstain_below: calibrated confidence under which the model abstains, in [0, 1].
+        trained_on: origin of the training images.
+        onnx: the files that there are, by precision.
+        has_gaze: the network also gives ``gaze_logits``.
+        golden: ``.npz`` with ``image``, ``logits`` and, when ``has_gaze``, ``gaze_logits``.
+    """
+
+    path: Path
+    model_id: str
+    classes: tuple[str, ...]
+    background: str
+    preprocessing: Preprocessing
+    temperature: float
+    abstain_below: float
+    trained_on: Origin
+    onnx: Mapping[Precision, Path]
+    has_gaze: bool
+    golden: Path
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An inference engine. Entry-point group ``sonocue.backends``; the module offers ``create(threads: int) -> Backend``.
+
+    ``load`` and ``infer`` are called on the same thread.
+    """
+
+    name: str
+
+    def load(self, bundle: ModelBundle, precision: Precision) -> str:
+        """Load, compile and warm up. Returns one line for people: engine, version, device.
+
+        Raises:
+            BackendError: the engine or the file is missing, or the engine refuses it.
+        """
+        ...
+
+    def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
+        """Run the network.
+
+        Args:
+            batch: ``(N, 1, H, W)`` float32, preprocessed.
+
+        Returns:
+            ``logits`` ``(N, n_classes)`` float32 and, when the bundle has it, ``gaze_logits`` ``(N, h, w)`` float32,
+            a log-density up to a constant over the cropped image.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the engine. Idempotent."""
+        ...
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What the engine says
+# --------------------------------------------------------------------------------------------------------------------
+
+
+class Abstention(StrEnum):
+    """Why no plane is named."""
+
+    LOW_CONFIDENCE = "low confidence"
+    NOT_FINITE = "model output not finite"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is said about one frame.
+
+    Attributes:
+        plane: a standard plane or the background class; None when the engine abstains.
+        top: the most likely class all the same.
+        confidence: its probability after the temporal filter, in [0, 1].
+        abstention: the reason when ``plane`` is None.
+    """
+
+    plane: str | None
+    top: str
+    confidence: float
+    abstention: Abstention | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guidance:
+    """What the model says about one frame.
+
+    Attributes:
+        frame_index, captured_ns, stream: of the frame it is about.
+        scene: number of the scene (goes up at each scene cut) that the frame belongs to.
+        ready_ns: when the guidance was ready, on the run's clock.
+        probabilities: ``(n_classes,)`` float32, sums to 1, of this frame alone (before the temporal filter).
+        decision: class or abstention with its reason.
+        gaze_map: ``(h, w)`` float32, sums to 1, over ``gaze_rect_px``; None when the model has no gaze head.
+        gaze_rect_px: (top, left, bottom, right) of the map in the frame, in pixels, half open.
+        model_id: which model said it.
+    """
+
+    frame_index: int
+    captured_ns: int
+    stream: int
+    scene: int
+    ready_ns: int
+    probabilities: Float32Array
+    decision: Decision
+    gaze_map: Float32Array | None
+    gaze_rect_px: tuple[int, int, int, int]
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageLatency:
+    """Latency of one stage over the last seconds, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundLevel:
+    """What the microphone hears now.
+
+    Attributes:
+        level_dbfs: RMS of the last 100 ms in dB of full scale, at least -90.
+        speech: voice activity was found in the last half second.
+        clipped: a sample reached full scale in the last second.
+    """
+
+    level_dbfs: float
+    speech: bool
+    clipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Frames since the run began.
+
+    Attributes:
+        captured: handed over by the source.
+        recorded: written to the session (0 when nothing is recorded).
+        guided: guidance was made for them.
+        skipped: not inferred, because a newer frame had come.
+        lost: gaps in the index, and frames that could not be recorded.
+    """
+
+    captured: int = 0
+    recorded: int = 0
+    guided: int = 0
+    skipped: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneProgress:
+    """How an examination stands for one plane: seconds of guidance that named it, and whether it dwelt long enough."""
+
+    plane: str
+    seconds: float
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """All that a window or a test may know of a live run at one moment. Immutable; made on demand.
+
+    Attributes:
+        number: goes up with every change that asks for a repaint.
+        frame: the newest image, or None before the first.
+        guidance: guidance that may be drawn over ``frame``: of the same stream, same scene, at most the allowed age
+            older than it. Else None.
+        guidance_age_ms: how much older the guided frame is than ``frame``; None without guidance.
+        gaze: the observer's last gaze sample within 200 ms, or None.
+        sound: None when no microphone or sound track is open.
+        recording: a session is being written.
+        session: folder of the session, or None.
+        elapsed_s: since the run began.
+        fps: frames captured a second, over the last two seconds.
+        guidance_fps: guidance made a second, over the last two seconds.
+        counters: see there.
+        latency: by stage name, in the order of the path (``preprocess``, ``inference``, ``decision``, ``total``).
+        planes: the examination's planes in the order of the class list, without background.
+        source: name of the source.
+        engine: one line about model and backend.
+        notices: lasting remarks, e.g. that the model was trained on the software scanner.
+        faults: what is wrong now, in plain words, worst first; empty when all is well.
+        ended: the run is over (end of the source, stop, or fatal fault).
+    """
+
+    number: int
+    frame: Frame | None
+    guidance: Guidance | None
+    guidance_age_ms: float | None
+    gaze: GazeSample | None
+    sound: SoundLevel | None
+    recording: bool
+    session: Path | None
+    elapsed_s: float
+    fps: float
+    guidance_fps: float
+    counters: Counters
+    latency: Mapping[str, StageLatency]
+    planes: tuple[PlaneProgress, ...]
+    source: str
+    engine: str
+    notices: tuple[str, ...]
+    faults: tuple[str, ...]
+    ended: bool
+
+
+class SnapshotSource(Protocol):
+    """What a window needs of a run: to look at it and to stop it."""
+
+    def snapshot(self) -> Snapshot:
+        """The state now. Cheap (under a millisecond), never blocks, from any thread."""
+        ...
+
+    def stop(self) -> None:
+        """Ask the run to end. Returns at once; ``snapshot().ended`` turns True when the session is closed."""
+        ...
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """Sends guidance to another program. Entry-point group ``sonocue.publishers``; runs on its own thread."""
+
+    def open(self, session: str) -> None:
+        """Begin; ``session`` is the session's id."""
+        ...
+
+    def put(self, item: Guidance) -> None:
+        """Send one item. May block its own thread, and nothing else."""
+        ...
+
+    def close(self) -> None:
+        """End. Idempotent."""
+        ...
