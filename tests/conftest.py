@@ -6,7 +6,11 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from assistant.bundle import write_bundle
+from assistant.contracts import ModelBundle, Preprocessing
 
 
 class ManualClock:
@@ -44,3 +48,75 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real test data is missing: no folder {folder} (set SONOCUE_TEST_DATA)")
     return folder
+
+
+def _tiny_onnx(file: Path) -> None:
+    """A network whose answers are plain to see: bright on the left, bright on the right, or dark.
+
+    It takes ``image`` (N, 1, 32, 40), averages blocks of 8x8 pixels, and gives four times these as ``gaze_logits``
+    (N, 4, 5); ``logits`` (N, 3) are four times the mean of the left and of the right two columns, and a constant 1.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.zeros((20, 3), np.float32)
+    columns = np.arange(20) % 5
+    weights[columns < 2, 0] = weights[columns > 2, 1] = 0.5
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["pooled"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Squeeze", ["pooled", "channel"], ["map"]),
+        helper.make_node("Mul", ["map", "four"], ["gaze_logits"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
+    ]
+    constants = {
+        "channel": np.array([1], np.int64),
+        "four": np.array(4, np.float32),
+        "weights": weights,
+        "bias": np.array([0, 0, 1], np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 32, 40])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3]),
+            helper.make_tensor_value_info("gaze_logits", TensorProto.FLOAT, ["N", 4, 5]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, file)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
+    """A model folder of a few kilobytes with a gaze head: abdomen when the left is bright, femur when the right is.
+
+    Float only. Its golden outputs are computed here by NumPy from the definition, not by an engine.
+    """
+    pytest.importorskip("onnx", reason="the extra 'live' (onnx) is not installed")
+    folder = tmp_path_factory.mktemp("tiny_model")
+    _tiny_onnx(folder / "tiny.onnx")
+    rng = np.random.default_rng(0)
+    image = rng.normal(0, 0.2, (8, 1, 32, 40)).astype(np.float32)
+    for index, (left, right) in enumerate([(0.8, -0.5), (-0.5, 0.8), (-0.8, -0.8), (0.4, -0.9)] * 2):
+        image[index, 0, :, :16] += left
+        image[index, 0, :, 24:] += right
+    pooled = image.reshape(8, 4, 8, 5, 8).mean(axis=(2, 4))
+    sides = [4 * pooled[:, :, :2].mean(axis=(1, 2)), 4 * pooled[:, :, 3:].mean(axis=(1, 2)), np.ones(8, np.float32)]
+    return write_bundle(
+        folder / "tiny",
+        name="tiny",
+        classes=("abdomen", "femur", "background"),
+        background="background",
+        preprocessing=Preprocessing((0.1, 0.1, 0.9, 0.9), height_px=32, width_px=40),
+        temperature=1.0,
+        abstain_below=0.5,
+        trained_on="phantom",
+        training_data="nothing: weights written by hand for tests",
+        onnx={"float": folder / "tiny.onnx"},
+        golden={"image": image, "logits": np.stack(sides, axis=1), "gaze_logits": 4 * pooled},
+        card="# tiny\n\nA model for tests.\n",
+    )
