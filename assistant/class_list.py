@@ -50,7 +50,9 @@ def load_class_list(name: str = "sononet13") -> ClassList:
     except OSError as error:
         raise ConfigError(f"class list '{name}' cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise ConfigError(f"class list '{path}': expected name, title, background and [[class]] names: {error}") from error
+        raise ConfigError(
+            f"class list '{path}': expected name, title, background and [[class]] names: {error}"
+        ) from error
     if len(set(classes)) != len(classes) or found.background not in classes:
         raise ConfigError(f"class list '{path}': class names must differ, and background '{found.background}' be one")
     return found

@@ -1,1 +1,261 @@
-"""The command ``sonocue``."""
+"""The command ``sonocue``: ``live``, ``record``, ``replay``, ``devices``, and what other rooms add by entry points.
+
+Errors that a user can mend are one line on standard error and exit status 2 (``main``); a run that failed on its way
+ends with exit status 1, after its session was closed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assistant.config import load_config
+from assistant.errors import ConfigError, SonocueError
+from assistant.plugin_loader import load_entry_point, load_plugin, missing_package, plugin_names
+
+if TYPE_CHECKING:
+    from assistant.config import RunConfig
+    from assistant.run import Run
+
+Source = Annotated[str | None, typer.Option(help="Video source, NAME:ARGUMENT: phantom:1, file:scan.mp4, stream:URL.")]
+Microphone = Annotated[str | None, typer.Option(help="Microphone, NAME or NAME:DEVICE, e.g. sounddevice.")]
+Consent = Annotated[bool, typer.Option("--consent", help="Everybody in the room agreed to be recorded.")]
+Model = Annotated[str | None, typer.Option(help="Model folder, or 'default'.")]
+Backend = Annotated[list[str] | None, typer.Option(help="Inference engine; repeat to name the next to try.")]
+Record = Annotated[Path | None, typer.Option(help="Folder for recorded sessions.  [default: recordings]")]
+Subject = Annotated[str | None, typer.Option(help="Pseudonym of the subject; never a name.")]
+Seconds = Annotated[float | None, typer.Option(help="End by itself after so many seconds.")]
+Config = Annotated[Path | None, typer.Option(help="Settings from a TOML file; the command line wins.")]
+Headless = Annotated[bool, typer.Option("--headless", help="No window.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")]
+Decisions = Annotated[Path | None, typer.Option(help="Write what was decided to FILE, one JSON line a frame.")]
+
+
+def live(
+    source: Source = None,
+    microphone: Microphone = None,
+    consent: Consent = False,
+    model: Model = None,
+    backend: Backend = None,
+    record: Record = None,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Write no session.")] = False,
+    subject: Subject = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
+    lockstep: Annotated[bool, typer.Option("--lockstep", help="Infer every frame, waiting where needed.")] = False,
+    seconds: Seconds = None,
+    config: Config = None,
+    headless: Headless = False,
+    screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
+    decisions: Decisions = None,
+    as_json: Json = False,
+) -> None:
+    """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
+    settings = _settings(
+        config,
+        source=source,
+        microphone=microphone,
+        consent=consent or None,
+        model=model,
+        backends=backend,
+        record=record,
+        subject=subject,
+        lossless=lossless or None,
+        lockstep=lockstep or None,
+        seconds=seconds,
+    )
+    if no_record:
+        settings = settings.model_copy(update={"record": None})
+    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
+
+
+def record(
+    folder: Annotated[Path, typer.Argument(help="Folder for recorded sessions.")] = Path("recordings"),
+    source: Source = None,
+    microphone: Microphone = None,
+    consent: Consent = False,
+    subject: Subject = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
+    lockstep: Annotated[bool, typer.Option("--lockstep", help="As fast as the source can, not in real time.")] = False,
+    seconds: Seconds = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Record a session without guidance and without a window."""
+    settings = _settings(
+        config,
+        source=source,
+        microphone=microphone,
+        consent=consent or None,
+        record=folder,
+        subject=subject,
+        lossless=lossless or None,
+        lockstep=lockstep or None,
+        seconds=seconds,
+    )
+    _run(settings.model_copy(update={"model": None}), headless=True, as_json=as_json)
+
+
+def replay(
+    session: Annotated[Path, typer.Argument(help="A recorded session.")],
+    model: Model = None,
+    backend: Backend = None,
+    seconds: Seconds = None,
+    config: Config = None,
+    headless: Headless = False,
+    screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
+    decisions: Decisions = None,
+    as_json: Json = False,
+) -> None:
+    """Replay a recorded session, with guidance for every frame; nothing new is recorded."""
+    settings = _settings(
+        config, source=f"session:{session}", model=model, backends=backend, lockstep=True, seconds=seconds
+    )
+    settings = settings.model_copy(update={"record": None, "microphone": None})
+    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
+
+
+def devices() -> None:
+    """List the sources, engines and microphones that this machine has."""
+    table = Table("kind", "name", "note")
+    for kind in ("sources", "backends"):
+        for name in plugin_names(f"sonocue.{kind}"):  # type: ignore[arg-type]
+            try:
+                load_plugin(f"sonocue.{kind}", name)  # type: ignore[arg-type]
+            except SonocueError as error:
+                table.add_row(kind.removesuffix("s"), name, str(error))
+            else:
+                table.add_row(kind.removesuffix("s"), name, "ready")
+    try:
+        for microphone in load_plugin("sonocue.microphones", "sounddevice")():
+            table.add_row("microphone", f"sounddevice:{microphone}", "")
+    except SonocueError as error:
+        table.add_row("microphone", "-", str(error))
+    Console().print(table)
+
+
+def main() -> None:
+    """Entry point of the command ``sonocue``."""
+    try:
+        _application()()
+    except SonocueError as error:
+        _end(str(error), 2)
+    except ModuleNotFoundError as error:
+        _end(str(missing_package(error, "this command")), 2)
+
+
+def _application() -> typer.Typer:
+    """All commands: a function is a command, a Typer app a group of them."""
+    application = typer.Typer(
+        help="Sonocue: a real-time ultrasound scanning assistant. Research use only, not for diagnosis.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    asked = sys.argv[1:2]
+    points = sorted(entry_points(group="sonocue.commands"), key=lambda point: point.name)
+    # Only what was asked for is imported; an unknown name or a call for help gets the whole list.
+    for point in [point for point in points if [point.name] == asked] or points:
+        command = load_entry_point(point)
+        if isinstance(command, typer.Typer):
+            application.add_typer(command, name=point.name)
+        else:
+            application.command(name=point.name)(command)
+    application.callback()(lambda: None)  # keeps the command's name when only one was loaded
+    return application
+
+
+def _settings(file: Path | None, **overrides: Any) -> RunConfig:
+    return load_config(file, overrides)
+
+
+def _run(
+    settings: RunConfig,
+    *,
+    headless: bool,
+    as_json: bool,
+    screenshot: Path | None = None,
+    decisions: Path | None = None,
+) -> None:
+    """Run until the end, a signal, or the window's closing; then print the summary."""
+    from assistant.decision_log import DecisionLog
+    from assistant.pipeline import start_run
+
+    if headless and screenshot is not None:
+        raise ConfigError("--screenshot needs the window: leave out --headless")
+    show = None if headless else load_plugin("sonocue.views", "window")
+    with DecisionLog(decisions) if decisions is not None else nullcontext() as log:
+        run = start_run(settings, on_guidance=log, in_real_time=show is not None)
+        with _stopping_on_signals(run):
+            if show is None:
+                _watch(run)
+            else:
+                show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
+            run.stop()
+            run.wait()
+    summary = run.summary()
+    if as_json:
+        print(json.dumps(summary))  # noqa: T201 - the command's output
+    else:
+        _print_summary(summary)
+    if run.failed:
+        _end("; ".join(summary["faults"]), 1)
+
+
+def _watch(run: Run) -> None:
+    """Wait for the end; on a terminal, say how it goes."""
+    console = Console(stderr=True)
+    with console.status("starting") if console.is_terminal else nullcontext() as status:
+        while not run.wait(0.5):
+            if status is not None:
+                now = run.snapshot()
+                plane = "-" if now.guidance is None else now.guidance.decision.plane or "not sure"
+                faults = f"  {'; '.join(now.faults)}" if now.faults else ""
+                status.update(
+                    f"{now.elapsed_s:.0f} s  {now.fps:.0f} fps  captured {now.counters.captured}  "
+                    f"recorded {now.counters.recorded}  lost {now.counters.lost}  {plane}{faults}"
+                )
+
+
+@contextmanager
+def _stopping_on_signals(run: Run) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run properly; a second one changes nothing."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        run.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    table = Table(show_header=False)
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{key} {number}" for key, number in value.items())
+        elif isinstance(value, list):
+            value = "\n".join(value)
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+def _end(message: str, status: int) -> None:
+    """Say one line on standard error and end."""
+    one_line = " ".join(message.split())
+    print(f"sonocue: {one_line}", file=sys.stderr)  # noqa: T201 - the one line
+    sys.exit(status)

@@ -175,8 +175,9 @@ class Clock(Protocol):
 class Device(Protocol):
     """Up to three streams (and events about them) on one clock: a grabber, a file, a microphone, an eye tracker.
 
-    A plugin module in the entry-point group ``sonocue.sources`` offers ``create(argument: str, *, paced: bool) -> Device``;
-    ``argument`` is what stands after the colon in ``name:argument``. ``create`` touches no hardware; ``open`` does.
+    A plugin in the entry-point group ``sonocue.sources`` is a function ``create(argument: str, *, paced: bool) ->
+    Device``; ``argument`` is what stands after the colon in ``name:argument``. ``create`` touches no hardware; ``open``
+    does.
 
     ``paced=True`` is live: ``read`` waits until the item is due on the clock, and ``captured_ns`` is that moment.
     ``paced=False`` is lock-step: items come as fast as they are asked for; the first item of the earliest stream has
@@ -271,7 +272,7 @@ class ModelBundle:
 
 @runtime_checkable
 class Backend(Protocol):
-    """An inference engine. Entry-point group ``sonocue.backends``; the module offers ``create(threads: int) -> Backend``.
+    """An inference engine. Entry-point group ``sonocue.backends``: a function ``create(threads: int) -> Backend``.
 
     ``load`` and ``infer`` are called on the same thread.
     """

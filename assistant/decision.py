@@ -1,6 +1,6 @@
 """From logits to a decision: calibrated probabilities, a causal temporal filter, and abstention.
 
-Runs on the inference thread; pure arithmetic on time stamps that stand in the frames, so that a replay decides the same.
+Runs on the inference thread; arithmetic on the frames' own time stamps, so that a replay decides the same.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The errors that a user may see: one clear line that says what, expected, got, and what to do.
 
-The command line prints such a line on standard error and ends with exit status 2. Any other exception is a defect of ours.
+The command line prints such a line on standard error and ends with exit status 2. Any other exception is a defect of
+ours.
 """
 
 

@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from assistant.errors import PluginError
 
-Group = Literal["sonocue.sources", "sonocue.backends", "sonocue.gaze", "sonocue.publishers", "sonocue.commands"]
+Group = Literal[
+    "sonocue.sources",
+    "sonocue.microphones",
+    "sonocue.backends",
+    "sonocue.gaze",
+    "sonocue.publishers",
+    "sonocue.views",
+    "sonocue.commands",
+]
 
 # Which extra brings a package that a plugin of ours may lack: "top-level module": "extra".
 _EXTRA_OF = {

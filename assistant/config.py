@@ -1,0 +1,81 @@
+"""The settings of one run: from a TOML file, from the command line, or made in code. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assistant.errors import ConfigError
+
+
+class RunConfig(BaseModel):
+    """What one run of the engine does.
+
+    Attributes:
+        source: ``name:argument`` of the video source, e.g. ``phantom:1``, ``file:scan.mp4``, ``session:FOLDER``.
+        microphone: ``name:argument`` of a microphone; without it, the source's own sound is used.
+        consent: everybody in the room agreed to be recorded; without it, no microphone is opened.
+        model: a model folder, ``default`` for the one we ship, or None: capture without guidance.
+        backends: inference engines in the order in which they are tried.
+        threads: processor threads of the inference engine.
+        record: folder that recorded sessions go to, or None: nothing is recorded.
+        subject: pseudonym that goes into the session.
+        lossless: record pixels without loss (larger files).
+        lockstep: infer every frame, waiting where needed, as fast as the machine can.
+        seconds: end by itself after so many seconds (of the recording's time in lock-step).
+        max_guidance_age_ms: guidance older than this against the newest image is not shown.
+        dwell_s: a plane counts as seen when it was named for so long without a break.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = "phantom:1"
+    microphone: str | None = None
+    consent: bool = False
+    model: str | None = "default"
+    backends: tuple[str, ...] = Field(("openvino", "onnxruntime"), min_length=1)
+    threads: int = Field(max(1, (os.cpu_count() or 2) // 2), ge=1)
+    record: Path | None = Path("recordings")
+    subject: str = Field("unnamed", min_length=1, max_length=64, pattern=r"^[\w.-]+$")
+    lossless: bool = False
+    lockstep: bool = False
+    seconds: float | None = Field(None, gt=0)
+    max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
+    dwell_s: float = Field(1.0, gt=0)
+
+
+def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
+    """Settings from a TOML file with the command line's on top.
+
+    Args:
+        file: TOML with the names of ``RunConfig``, or None.
+        overrides: settings that win over the file; None values are left out.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is unknown or out of range.
+    """
+    settings: dict[str, Any] = {}
+    if file is not None:
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"config '{file}' cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"config '{file}' is not TOML: {error}") from error
+    settings |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        where = f"config '{file}'" if file is not None else "settings"
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(
+                f"{where}: unknown key '{name}': expected one of {', '.join(RunConfig.model_fields)}"
+            ) from error
+        raise ConfigError(f"{where}: {name}: {first['msg']}, got {first['input']!r}") from error

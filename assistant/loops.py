@@ -1,0 +1,170 @@
+"""The loops of a run, each on a thread of its own; ``pipeline.py`` wires them.
+
+Live: one loop a stream, and the inference loop that takes the newest frame. Lock-step: one loop for everything.
+A loop ends when its stream ends or ``stopping`` is set; whatever it raises reaches the run's state (``run.py``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from assistant.contracts import (
+    AudioBlock,
+    Clock,
+    Device,
+    Frame,
+    GazeSample,
+    Guidance,
+    StreamItem,
+    StreamKind,
+)
+from assistant.errors import EndOfStream
+from assistant.inference import InferenceStep
+from assistant.latest_slot import LatestSlot
+from assistant.recording import Recorder
+from assistant.scene import SceneCounter
+from assistant.speech import SpeechDetector
+from assistant.state import RunState
+
+POLL_S = 0.1
+"""How long a read may wait before the loop looks whether it shall stop."""
+
+Loop = Callable[[], None]
+SceneFrame = tuple[Frame, int]
+OnGuidance = Callable[[Guidance], None]
+
+
+def capture_video(
+    device: Device,
+    clock: Clock,
+    stopping: threading.Event,
+    state: RunState,
+    recorder: Recorder | None,
+    slot: LatestSlot[SceneFrame] | None,
+    seconds: float | None,
+) -> None:
+    """Live: every frame goes to the recording, the newest one to inference."""
+    scenes = SceneCounter()
+    started_ns = clock.now_ns()
+    try:
+        while not stopping.is_set() and (seconds is None or clock.now_ns() - started_ns < seconds * 1e9):
+            try:
+                frame = device.read("video", POLL_S)
+            except EndOfStream:
+                return
+            if not isinstance(frame, Frame):
+                continue
+            scene = scenes(frame)
+            state.frame_captured(frame, scene)
+            if recorder is not None:
+                recorder.put(frame)
+            if slot is not None and slot.put((frame, scene)):
+                state.frame_skipped()
+    finally:
+        if slot is not None:
+            slot.close()
+
+
+def capture_stream(
+    device: Device, stream: StreamKind, stopping: threading.Event, state: RunState, recorder: Recorder | None
+) -> None:
+    """Live: a stream other than video goes to the recording, and what a window shows of it to the state."""
+    observe = SideStreams(state)
+    while not stopping.is_set():
+        try:
+            item = device.read(stream, POLL_S)
+        except EndOfStream:
+            return
+        if item is None:
+            continue
+        if recorder is not None:
+            recorder.put(item)
+        observe(item)
+
+
+def infer_newest(
+    slot: LatestSlot[SceneFrame],
+    step: InferenceStep,
+    state: RunState,
+    recorder: Recorder | None,
+    on_guidance: OnGuidance | None,
+) -> None:
+    """Live: guidance for the newest frame, again and again."""
+    previous: Guidance | None = None
+    while (taken := slot.take()) is not None:
+        frame, scene = taken
+        guidance = step(frame, scene, frame.captured_ns)
+        state.guidance_ready(guidance, previous)
+        previous = guidance
+        if recorder is not None:
+            recorder.put(guidance)
+        if on_guidance is not None:
+            on_guidance(guidance)
+
+
+def run_lockstep(
+    items: Iterable[StreamItem],
+    clock: Clock,
+    stopping: threading.Event,
+    state: RunState,
+    recorder: Recorder | None,
+    step: InferenceStep | None,
+    on_guidance: OnGuidance | None,
+    seconds: float | None,
+    in_real_time: bool,
+) -> None:
+    """Lock-step: every item in order of time, guidance for every frame, nothing skipped and nothing lost.
+
+    ``in_real_time`` waits until each frame is due, for somebody who watches; decisions are the same.
+    """
+    scenes = SceneCounter()
+    observe = SideStreams(state)
+    previous: Guidance | None = None
+    first_ns: int | None = None
+    offset_ns = 0
+    for item in items:
+        if stopping.is_set():
+            return
+        if first_ns is None:
+            first_ns = item.captured_ns
+            offset_ns = clock.now_ns() - first_ns
+        if seconds is not None and item.captured_ns - first_ns >= seconds * 1e9:
+            return
+        if in_real_time and isinstance(item, Frame):
+            stopping.wait(max(item.captured_ns + offset_ns - clock.now_ns(), 0) / 1e9)
+        available_ns = clock.now_ns()
+        if recorder is not None:
+            recorder.wait_for_room()
+            recorder.put(item)
+        if not isinstance(item, Frame):
+            observe(item)
+            continue
+        scene = scenes(item)
+        state.frame_captured(item, scene)
+        if step is None:
+            continue
+        guidance = step(item, scene, available_ns)
+        state.guidance_ready(guidance, previous)
+        previous = guidance
+        if recorder is not None:
+            recorder.put(guidance)
+        if on_guidance is not None:
+            on_guidance(guidance)
+
+
+class SideStreams:
+    """Tells the state what a window shows of sound and gaze."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._speech: SpeechDetector | None = None
+
+    def __call__(self, item: StreamItem) -> None:
+        if isinstance(item, AudioBlock):
+            if self._speech is None:
+                self._speech = SpeechDetector(item.sample_rate_hz)
+            self._speech.feed(item)
+            self._state.sound_heard(self._speech.level())
+        elif isinstance(item, GazeSample):
+            self._state.gaze_captured(item)

@@ -1,0 +1,87 @@
+"""Opens the devices of a run: the video source, and a microphone when one is asked for and everybody agreed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from assistant.config import RunConfig
+from assistant.contracts import Clock, Device, DeviceInfo, StreamKind
+from assistant.errors import ConfigError, SourceError
+from assistant.plugin_loader import load_plugin
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSources:
+    """The open devices of a run.
+
+    Attributes:
+        video: gives the images, and perhaps sound, gaze and events.
+        video_info: what it turned out to be.
+        microphone: gives the sound instead of ``video``, or None.
+        microphone_info: what it turned out to be, or None.
+    """
+
+    video: Device
+    video_info: DeviceInfo
+    microphone: Device | None
+    microphone_info: DeviceInfo | None
+
+    @property
+    def infos(self) -> tuple[DeviceInfo, ...]:
+        """All devices; the one whose sound is used comes with it."""
+        return (self.video_info,) if self.microphone_info is None else (self.video_info, self.microphone_info)
+
+    @property
+    def by_stream(self) -> dict[StreamKind, Device]:
+        """Which device each stream is read from."""
+        streams: dict[StreamKind, Device] = dict.fromkeys(sorted(self.video_info.streams), self.video)
+        if self.microphone is not None:
+            streams["sound"] = self.microphone
+        return streams
+
+
+def create_device(spec: str, *, paced: bool, consent: bool) -> Device:
+    """A device by its name in a config, not yet opened.
+
+    Args:
+        spec: ``name`` or ``name:argument``.
+        paced: see ``contracts.Device``.
+        consent: everybody who may be heard agreed to be recorded.
+
+    Raises:
+        PluginError: there is no such plugin.
+        ConfigError: it would hear people who did not agree.
+        SourceError: the argument cannot be used.
+    """
+    name, _, argument = spec.partition(":")
+    device: Device = load_plugin("sonocue.sources", name)(argument, paced=paced)
+    if device.needs_consent and not consent:
+        raise ConfigError(
+            f"'{spec}' is a microphone that hears everybody in the room: add --consent when all of them agreed"
+        )
+    return device
+
+
+def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSources:
+    """Create and open the devices of a run; ``cleanup`` closes them.
+
+    Raises:
+        SourceError: a device cannot be opened, or gives no images.
+    """
+    paced = not config.lockstep
+    video = create_device(config.source, paced=paced, consent=config.consent)
+    microphone = None
+    if config.microphone is not None:
+        microphone = create_device(config.microphone, paced=paced, consent=config.consent)
+    cleanup.callback(video.close)
+    video_info = video.open(clock)
+    if "video" not in video_info.streams:
+        raise SourceError(f"source '{config.source}' gives no images: expected a video source")
+    microphone_info = None
+    if microphone is not None:
+        cleanup.callback(microphone.close)
+        microphone_info = microphone.open(clock)
+        if "sound" not in microphone_info.streams:
+            raise SourceError(f"microphone '{config.microphone}' gives no sound: see 'sonocue devices'")
+    return OpenSources(video, video_info, microphone, microphone_info)

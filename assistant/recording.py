@@ -1,0 +1,101 @@
+"""The recording queue: recording never blocks capture, and every frame that could not be recorded is counted.
+
+``put`` is called by the capture and inference threads; the queue's own thread owns the session writer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.contracts import Frame, Guidance, StreamItem, TimelineEvent
+from assistant.errors import SonocueError
+
+if TYPE_CHECKING:
+    from assistant.session.writer import SessionWriter
+    from assistant.state import RunState
+
+BOUND_NS = 3_000_000_000
+"""How much video may wait to be written, in time; what comes on top is lost, counted and shown."""
+
+
+class Recorder:
+    """A bounded queue in front of a session writer, and the thread that empties it."""
+
+    def __init__(self, writer: SessionWriter, state: RunState) -> None:
+        self._writer = writer
+        self._state = state
+        self._items: deque[StreamItem | Guidance] = deque()
+        self._waiting_frames_ns: deque[int] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failed = ""
+        self._thread = threading.Thread(target=self._work, name="record", daemon=True)
+        self._thread.start()
+
+    def put(self, item: StreamItem | Guidance) -> None:
+        """Queue an item; a frame that finds the queue full, or the writer failed, is lost."""
+        with self._changed:
+            if isinstance(item, Frame):
+                waiting_ns = item.captured_ns - self._waiting_frames_ns[0] if self._waiting_frames_ns else 0
+                if self._failed or waiting_ns > BOUND_NS:
+                    self._state.frame_lost(self._failed or "the disk or processor does not keep up with recording")
+                    self._items.append(TimelineEvent(item.captured_ns, "event", _lost(item)))
+                    return
+                self._waiting_frames_ns.append(item.captured_ns)
+            if not self._failed:
+                self._items.append(item)
+                self._changed.notify()
+
+    def wait_for_room(self) -> None:
+        """Block until under a second of video waits: for lock-step, where the source can wait and nothing is lost."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting_frames_ns) < 30 or bool(self._failed))
+
+    def close(self, *, complete: bool, reason: str = "") -> Path:
+        """Write what waits, close the session and return its final folder. Idempotent: the first call's word stands."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        if self._failed:
+            return self._writer.close(complete=False, reason=self._failed)
+        return self._writer.close(complete=complete, reason=reason)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._items) or self._closing)
+                if not self._items:
+                    return
+                item = self._items.popleft()
+            try:
+                self._writer.put(item)
+            except (SonocueError, OSError) as error:
+                self._give_up(f"recording stopped: {error}")
+                return
+            except Exception as error:  # noqa: BLE001 - the worker loop: a defect of ours must not end the live view
+                self._give_up(f"recording stopped by a defect: {error!r}")
+                return
+            if isinstance(item, Frame):
+                self._state.frame_recorded()
+                with self._changed:
+                    self._waiting_frames_ns.popleft()
+                    self._changed.notify()
+
+    def _give_up(self, reason: str) -> None:
+        """What waits is lost; the live view goes on and says so."""
+        with self._changed:
+            self._failed = reason
+            waiting = len(self._waiting_frames_ns)
+            self._items.clear()
+            self._waiting_frames_ns.clear()
+            self._changed.notify()
+        for _ in range(waiting):
+            self._state.frame_lost(reason)
+
+
+def _lost(frame: Frame) -> dict[str, object]:
+    return {"event": "frame lost", "frame_index": frame.index}

@@ -1,0 +1,241 @@
+"""What is known about a run at this moment: workers report to it, windows and tests look at it.
+
+Every method is called from several threads; each takes the lock for a few assignments only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from pathlib import Path
+
+from assistant.contracts import (
+    Clock,
+    Counters,
+    Frame,
+    GazeSample,
+    Guidance,
+    PlaneProgress,
+    Snapshot,
+    SoundLevel,
+)
+from assistant.latency import LatencyLog
+
+NO_SIGNAL_NS = 500_000_000
+"""A live source that gives no frame for so long has no signal; guidance is withdrawn."""
+
+GAZE_VALID_NS = 200_000_000
+"""How long a gaze sample is shown."""
+
+_RATE_WINDOW_NS = 2_000_000_000
+_LONGEST_STEP_NS = 500_000_000  # guidance further apart than this says nothing about the time between
+
+
+class RunState:
+    """The counters, the newest items and the faults of one run.
+
+    Args:
+        clock: the run's clock.
+        planes: the examination's planes, in the order of the class list.
+        max_guidance_age_ns: guidance older than this against the newest image is not shown.
+        dwell_ns: a plane counts as seen when it was named for so long without a break.
+        live: frames are due in real time, so their absence is a fault.
+    """
+
+    def __init__(
+        self, clock: Clock, planes: tuple[str, ...], *, max_guidance_age_ns: int, dwell_ns: int, live: bool
+    ) -> None:
+        self.latency = LatencyLog()
+        self._clock = clock
+        self._max_guidance_age_ns = max_guidance_age_ns
+        self._dwell_ns = dwell_ns
+        self._live = live
+        self._lock = threading.Lock()
+        self._number = 0
+        self._frame: Frame | None = None
+        self._scene = 0
+        self._guidance: Guidance | None = None
+        self._gaze: GazeSample | None = None
+        self._sound: SoundLevel | None = None
+        self._faults: dict[str, str] = {}
+        self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
+        self._capture_times_ns: deque[int] = deque(maxlen=512)
+        self._guidance_times_ns: deque[int] = deque(maxlen=512)
+        self._plane_ns = dict.fromkeys(planes, 0)
+        self._dwelling = ("", 0)
+        self._seen: set[str] = set()
+        self._started_ns = clock.now_ns()
+        self._ended_ns: int | None = None
+        self._source = self._engine = ""
+        self._notices: tuple[str, ...] = ()
+        self._session: Path | None = None
+
+    def describe(self, *, source: str, engine: str, notices: tuple[str, ...], session: Path | None) -> None:
+        """Say once, at the start, what runs."""
+        with self._lock:
+            self._source, self._engine, self._notices, self._session = source, engine, notices, session
+            self._started_ns = self._clock.now_ns()
+            self._number += 1
+
+    def frame_captured(self, frame: Frame, scene: int) -> None:
+        """A frame came from the source; a gap in its index is a loss."""
+        with self._lock:
+            if self._frame is not None and frame.index > self._frame.index + 1:
+                self._lost += frame.index - self._frame.index - 1
+                self._faults["source"] = "the source lost frames"
+            self._frame, self._scene = frame, scene
+            self._captured += 1
+            self._capture_times_ns.append(self._clock.now_ns())
+            self._number += 1
+
+    def frame_recorded(self) -> None:
+        """A frame was written to the session."""
+        with self._lock:
+            self._recorded += 1
+
+    def frame_skipped(self) -> None:
+        """A newer frame came before this one was inferred."""
+        with self._lock:
+            self._skipped += 1
+
+    def frame_lost(self, reason: str) -> None:
+        """A captured frame could not be recorded."""
+        with self._lock:
+            self._lost += 1
+            self._faults["recording"] = f"recording lost {self._lost} frames: {reason}"
+            self._number += 1
+
+    def guidance_ready(self, guidance: Guidance, previous: Guidance | None) -> None:
+        """Guidance was made; the time since the ``previous`` one counts for the plane that both name."""
+        with self._lock:
+            self._guided += 1
+            self._guidance_times_ns.append(self._clock.now_ns())
+            self._guidance = guidance
+            self._number += 1
+            plane = guidance.decision.plane or ""
+            continues = (
+                previous is not None
+                and (previous.stream, previous.scene) == (guidance.stream, guidance.scene)
+                and guidance.captured_ns - previous.captured_ns <= _LONGEST_STEP_NS
+                and previous.decision.plane == plane
+            )
+            if plane not in self._plane_ns or not continues or previous is None:
+                self._dwelling = (plane, guidance.captured_ns)
+                return
+            self._plane_ns[plane] += guidance.captured_ns - previous.captured_ns
+            if guidance.captured_ns - self._dwelling[1] >= self._dwell_ns:
+                self._seen.add(plane)
+
+    def gaze_captured(self, sample: GazeSample) -> None:
+        """The observer looked somewhere."""
+        with self._lock:
+            self._gaze = sample
+
+    def sound_heard(self, level: SoundLevel) -> None:
+        """The sound of the last moments."""
+        with self._lock:
+            self._sound = level
+            self._number += 1
+
+    def fault(self, part: str, message: str) -> None:
+        """``part`` of the run is in trouble; ``message`` is shown until the run ends."""
+        with self._lock:
+            self._faults[part] = message
+            self._number += 1
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What went wrong so far."""
+        with self._lock:
+            return tuple(self._faults.values())
+
+    def ended(self, session: Path | None) -> None:
+        """The run is over; ``session`` is the closed session's final folder."""
+        with self._lock:
+            self._ended_ns = self._clock.now_ns()
+            self._session = session
+            self._number += 1
+
+    @property
+    def counters(self) -> Counters:
+        """Frames since the run began."""
+        with self._lock:
+            return self._counters()
+
+    @property
+    def captured_fps(self) -> float:
+        """Frames a second between the first and the last frame of the run; 0 before the second."""
+        with self._lock:
+            if self._frame is None or self._captured < 2:
+                return 0.0
+            last_ns = self._capture_times_ns[-1]
+            return round((self._captured - 1) * 1e9 / max(last_ns - self._started_ns, 1), 2)
+
+    @property
+    def seconds_per_plane(self) -> dict[str, float]:
+        """Seconds of guidance that named each plane."""
+        with self._lock:
+            return {plane: round(time_ns / 1e9, 3) for plane, time_ns in self._plane_ns.items()}
+
+    def snapshot(self) -> Snapshot:
+        """The state now, as a window may show it."""
+        latency = self.latency.recent()
+        with self._lock:
+            now_ns = self._clock.now_ns() if self._ended_ns is None else self._ended_ns
+            frame, guidance = self._frame, self._guidance
+            quiet_since_ns = frame.captured_ns if frame is not None else self._started_ns
+            no_signal = self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
+            faults = tuple(self._faults.values())
+            if no_signal:
+                faults = (f"no signal from {self._source}", *faults)
+            if no_signal or not self._may_show(guidance, frame):
+                guidance = None
+            gaze = self._gaze
+            if gaze is not None and (not gaze.valid or now_ns - gaze.captured_ns > GAZE_VALID_NS) and self._live:
+                gaze = None
+            return Snapshot(
+                number=2 * self._number + no_signal,
+                frame=frame,
+                guidance=guidance,
+                guidance_age_ms=None
+                if guidance is None or frame is None
+                else (frame.captured_ns - guidance.captured_ns) / 1e6,
+                gaze=gaze,
+                sound=self._sound,
+                recording=self._session is not None and self._ended_ns is None and "recording" not in self._faults,
+                session=self._session,
+                elapsed_s=(now_ns - self._started_ns) / 1e9,
+                fps=_rate(self._capture_times_ns, now_ns),
+                guidance_fps=_rate(self._guidance_times_ns, now_ns),
+                counters=self._counters(),
+                latency=latency,
+                planes=tuple(
+                    PlaneProgress(plane, time_ns / 1e9, plane in self._seen)
+                    for plane, time_ns in self._plane_ns.items()
+                ),
+                source=self._source,
+                engine=self._engine,
+                notices=self._notices,
+                faults=faults,
+                ended=self._ended_ns is not None,
+            )
+
+    def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:
+        """Guidance is of the same stream and scene as the newest image, and not too old for it."""
+        return (
+            guidance is not None
+            and frame is not None
+            and (guidance.stream, guidance.scene) == (frame.stream, self._scene)
+            and frame.captured_ns - guidance.captured_ns <= self._max_guidance_age_ns
+        )
+
+    def _counters(self) -> Counters:
+        return Counters(self._captured, self._recorded, self._guided, self._skipped, self._lost)
+
+
+def _rate(times_ns: deque[int], now_ns: int) -> float:
+    """Events a second over the last two seconds."""
+    recent = [time_ns for time_ns in times_ns if now_ns - time_ns <= _RATE_WINDOW_NS]
+    if len(recent) < 2:
+        return 0.0
+    return (len(recent) - 1) * 1e9 / max(recent[-1] - recent[0], 1)
