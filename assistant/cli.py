@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.config import load_config
-from assistant.errors import ConfigError, SonocueError
+from assistant.errors import ConfigError, PluginError, SonocueError
 from assistant.plugin_loader import load_entry_point, load_plugin, missing_package, plugin_names
 
 if TYPE_CHECKING:
@@ -166,8 +166,15 @@ def _application() -> typer.Typer:
     asked = sys.argv[1:2]
     points = sorted(entry_points(group="sonocue.commands"), key=lambda point: point.name)
     # Only what was asked for is imported; an unknown name or a call for help gets the whole list.
-    for point in [point for point in points if [point.name] == asked] or points:
-        command = load_entry_point(point)
+    wanted = [point for point in points if [point.name] == asked]
+    for point in wanted or points:
+        try:
+            command = load_entry_point(point)
+        except PluginError as error:
+            if wanted:
+                raise
+            application.command(name=point.name, help=f"Not available: {error}")(lambda: None)
+            continue
         if isinstance(command, typer.Typer):
             application.add_typer(command, name=point.name)
         else:

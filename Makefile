@@ -1,0 +1,29 @@
+# The two commands: `make demo` runs the assistant on the software scanner, `make test` passes every check and test.
+.PHONY: setup demo test lint format lock default-model
+
+setup:
+	@scripts/setup.sh dev
+
+demo:
+	@scripts/setup.sh live
+	@scripts/demo.sh
+
+test: setup lint
+	@.venv/bin/python -m pytest
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format:
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock:
+	@scripts/lock.sh
+
+# Makes the model in assistant/models/default again, from nothing but a seed (about half an hour on two cores).
+default-model: setup
+	@scripts/make_default_model.sh
