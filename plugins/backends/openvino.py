@@ -1,0 +1,107 @@
+"""Inference with OpenVINO on the processor: the default engine. ``load`` and ``infer`` belong to one thread."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino
+from openvino import properties
+from openvino.frontend import FrontEndManager
+
+from assistant.contracts import Float32Array, ModelBundle, Precision
+from assistant.errors import BackendError
+
+
+class OpenVinoBackend:
+    """One network on the processor, compiled for a batch of one; other batches are compiled when first asked for."""
+
+    name = "openvino"
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._network: openvino.Model | None = None
+        self._request_of: dict[int | None, openvino.InferRequest] = {}
+        self._input_px = (0, 0)
+        self._outputs: tuple[str, ...] = ()
+
+    def load(self, bundle: ModelBundle, precision: Precision) -> str:
+        """See ``Backend.load``."""
+        self.close()
+        file = bundle.onnx.get(precision)
+        if file is None:
+            raise BackendError(f"OpenVINO: the model {bundle.model_id} has no {precision} network")
+        self._input_px = (bundle.preprocessing.height_px, bundle.preprocessing.width_px)
+        self._outputs = ("logits", "gaze_logits") if bundle.has_gaze else ("logits",)
+        try:
+            # Only the ONNX reader: Core.read_model would hand a damaged file to the readers of six other formats.
+            reader = FrontEndManager().load_by_framework("onnx")
+            network = reader.convert(reader.load(str(file)))
+            self._check_names(network)
+            self._network = network
+            self.infer(np.zeros((1, 1, *self._input_px), np.float32))
+        except BackendError:
+            self.close()
+            raise
+        except (RuntimeError, ValueError) as error:
+            self.close()
+            raise BackendError(f"OpenVINO cannot load '{file}': {_one_line(error)}") from error
+        processor = str(openvino.Core().get_property("CPU", properties.device.full_name)).strip()
+        release = openvino.get_version().partition("-")[0]
+        return f"OpenVINO {release}, {precision}, {self._threads} threads, {processor}"
+
+    def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
+        """See ``Backend.infer``."""
+        if batch.shape[1:] != (1, *self._input_px):
+            raise BackendError(f"OpenVINO: expected a batch (N, 1, {self._input_px}), got {batch.shape}")
+        try:
+            result = self._request(len(batch)).infer([np.ascontiguousarray(batch)], share_inputs=True)
+            return {name: np.array(result[name], np.float32) for name in self._outputs}
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO failed: {_one_line(error)}") from error
+
+    def close(self) -> None:
+        """See ``Backend.close``."""
+        self._request_of.clear()
+        self._network = None
+
+    def _check_names(self, network: openvino.Model) -> None:
+        found = {name for output in network.outputs for name in output.names}
+        missing = set(self._outputs) - found
+        if missing or len(network.inputs) != 1:
+            raise BackendError(
+                f"OpenVINO: expected a network with one input and the outputs {', '.join(self._outputs)}, "
+                f"got {len(network.inputs)} inputs and {', '.join(sorted(found))}"
+            )
+
+    def _request(self, count: int) -> openvino.InferRequest:
+        """The compiled network for a batch: of fixed size for one frame (live), of any size otherwise."""
+        if self._network is None:
+            raise BackendError("OpenVINO: no model is loaded")
+        size = 1 if count == 1 else None
+        if size not in self._request_of:
+            network = self._network.clone()
+            network.reshape([-1 if size is None else size, 1, *self._input_px])
+            compiled = openvino.Core().compile_model(
+                network,
+                "CPU",
+                {
+                    properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
+                    # Newer processors would silently compute in bfloat16, and no longer agree with the others.
+                    properties.hint.inference_precision: openvino.Type.f32,
+                    properties.inference_num_threads: self._threads,
+                    properties.num_streams: 1,
+                },
+            )
+            self._request_of[size] = compiled.create_infer_request()
+        return self._request_of[size]
+
+
+def create(threads: int) -> OpenVinoBackend:
+    """Entry point: an engine that uses so many threads."""
+    return OpenVinoBackend(threads)
+
+
+def _one_line(error: Exception) -> str:
+    """The first line of an OpenVINO message that says what, not where in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines or [repr(error)]
+    return telling[0][:200]
