@@ -28,7 +28,8 @@ def probabilities(logits: Float32Array, temperature: float) -> Float32Array:
     scaled = logits.astype(np.float64) / temperature
     with np.errstate(invalid="ignore"):
         exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
+    probability: Float32Array = (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return probability
 
 
 def decide(probability: Float32Array, bundle: ModelBundle) -> Decision:

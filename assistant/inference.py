@@ -88,4 +88,5 @@ def gaze_density(gaze_logits: Float32Array) -> Float32Array | None:
     if not np.isfinite(gaze_logits).all():
         return None
     density = np.exp(gaze_logits - gaze_logits.max())
-    return (density / density.sum()).astype(np.float32)
+    normalised: Float32Array = (density / density.sum()).astype(np.float32)
+    return normalised

@@ -158,12 +158,10 @@ class SideStreams:
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        self._speech: SpeechDetector | None = None
+        self._speech = SpeechDetector()
 
     def __call__(self, item: StreamItem) -> None:
         if isinstance(item, AudioBlock):
-            if self._speech is None:
-                self._speech = SpeechDetector(item.sample_rate_hz)
             self._speech.feed(item)
             self._state.sound_heard(self._speech.level())
         elif isinstance(item, GazeSample):
