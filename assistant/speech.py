@@ -108,7 +108,7 @@ def speech_probabilities(
         incomplete chunk at the end is left out.
     """
     probabilities = VoiceActivity(SPEECH_RATE_HZ).push(resampled(samples, sample_rate_hz))
-    return np.arange(len(probabilities)) * _CHUNK_S, probabilities
+    return np.arange(len(probabilities), dtype=np.float64) * _CHUNK_S, probabilities
 
 
 def speech_segments(samples: npt.ArrayLike, sample_rate_hz: int) -> list[tuple[float, float]]:
