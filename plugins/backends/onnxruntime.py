@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
@@ -54,7 +56,7 @@ class OnnxRuntimeBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-            self._input = self._checked_input(session)
+            self._input = self._checked_input(session, file)
             self._session = session
             spec = bundle.preprocessing
             self.infer(np.zeros((1, 1, spec.height_px, spec.width_px), np.float32))
@@ -80,13 +82,13 @@ class OnnxRuntimeBackend:
         """See ``Backend.close``."""
         self._session = None
 
-    def _checked_input(self, session: onnxruntime.InferenceSession) -> str:
+    def _checked_input(self, session: onnxruntime.InferenceSession, file: Path) -> str:
         inputs = [one.name for one in session.get_inputs()]
         found = {one.name for one in session.get_outputs()}
         if len(inputs) != 1 or set(self._outputs) - found:
             raise BackendError(
-                f"ONNX Runtime: expected a network with one input and the outputs {', '.join(self._outputs)}, "
-                f"got {len(inputs)} inputs and {', '.join(sorted(found))}"
+                f"ONNX Runtime: '{file}': expected a network with one input and the outputs {', '.join(self._outputs)}, "
+                f"got {len(inputs)} inputs and {', '.join(sorted(found)) or 'none'}"
             )
         return str(inputs[0])
 

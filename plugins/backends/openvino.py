@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import openvino
 from openvino import properties
-from openvino.frontend import FrontEndManager
+from openvino.frontend import (
+    FrontEndManager,
+    GeneralFailure,
+    InitializationFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+)
 
 from assistant.contracts import Float32Array, ModelBundle, Precision
 from assistant.errors import BackendError
+
+# Its readers' errors share no class of their own with the runtime's.
+_ENGINE_ERRORS = (
+    GeneralFailure,
+    InitializationFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+    RuntimeError,
+    ValueError,
+)
 
 
 class OpenVinoBackend:
@@ -35,13 +55,13 @@ class OpenVinoBackend:
             # Only the ONNX reader: Core.read_model would hand a damaged file to the readers of six other formats.
             reader = FrontEndManager().load_by_framework("onnx")
             network = reader.convert(reader.load(str(file)))
-            self._check_names(network)
+            self._check_names(network, file)
             self._network = network
             self.infer(np.zeros((1, 1, *self._input_px), np.float32))
         except BackendError:
             self.close()
             raise
-        except (RuntimeError, ValueError) as error:
+        except _ENGINE_ERRORS as error:
             self.close()
             raise BackendError(f"OpenVINO cannot load '{file}': {_one_line(error)}") from error
         processor = str(openvino.Core().get_property("CPU", properties.device.full_name)).strip()
@@ -50,12 +70,14 @@ class OpenVinoBackend:
 
     def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
         """See ``Backend.infer``."""
+        if self._network is None:
+            raise BackendError("OpenVINO: no model is loaded")
         if batch.shape[1:] != (1, *self._input_px):
             raise BackendError(f"OpenVINO: expected a batch (N, 1, {self._input_px}), got {batch.shape}")
         try:
-            result = self._request(len(batch)).infer([np.ascontiguousarray(batch)], share_inputs=True)
+            result = self._request(self._network, len(batch)).infer([np.ascontiguousarray(batch)], share_inputs=True)
             return {name: np.array(result[name], np.float32) for name in self._outputs}
-        except RuntimeError as error:
+        except _ENGINE_ERRORS as error:
             raise BackendError(f"OpenVINO failed: {_one_line(error)}") from error
 
     def close(self) -> None:
@@ -63,22 +85,20 @@ class OpenVinoBackend:
         self._request_of.clear()
         self._network = None
 
-    def _check_names(self, network: openvino.Model) -> None:
+    def _check_names(self, network: openvino.Model, file: Path) -> None:
         found = {name for output in network.outputs for name in output.names}
         missing = set(self._outputs) - found
         if missing or len(network.inputs) != 1:
             raise BackendError(
-                f"OpenVINO: expected a network with one input and the outputs {', '.join(self._outputs)}, "
-                f"got {len(network.inputs)} inputs and {', '.join(sorted(found))}"
+                f"OpenVINO: '{file}': expected a network with one input and the outputs {', '.join(self._outputs)}, "
+                f"got {len(network.inputs)} inputs and {', '.join(sorted(found)) or 'none'}"
             )
 
-    def _request(self, count: int) -> openvino.InferRequest:
+    def _request(self, network: openvino.Model, count: int) -> openvino.InferRequest:
         """The compiled network for a batch: of fixed size for one frame (live), of any size otherwise."""
-        if self._network is None:
-            raise BackendError("OpenVINO: no model is loaded")
         size = 1 if count == 1 else None
         if size not in self._request_of:
-            network = self._network.clone()
+            network = network.clone()
             network.reshape([-1 if size is None else size, 1, *self._input_px])
             compiled = openvino.Core().compile_model(
                 network,
@@ -103,5 +123,9 @@ def create(threads: int) -> OpenVinoBackend:
 def _one_line(error: Exception) -> str:
     """The first line of an OpenVINO message that says what, not where in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines or [repr(error)]
+    telling = (
+        [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API"))]
+        or lines
+        or [repr(error)]
+    )
     return telling[0][:200]
