@@ -87,8 +87,8 @@ class OnnxRuntimeBackend:
         found = {one.name for one in session.get_outputs()}
         if len(inputs) != 1 or set(self._outputs) - found:
             raise BackendError(
-                f"ONNX Runtime: '{file}': expected a network with one input and the outputs {', '.join(self._outputs)}, "
-                f"got {len(inputs)} inputs and {', '.join(sorted(found)) or 'none'}"
+                f"ONNX Runtime: '{file}': expected a network with one input and the outputs "
+                f"{', '.join(self._outputs)}, got {len(inputs)} inputs and {', '.join(sorted(found)) or 'none'}"
             )
         return str(inputs[0])
 
