@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.bundle import load_golden
+from assistant.bundle import load_arrays
 from assistant.contracts import Backend, Float32Array, ModelBundle, Precision
 from assistant.errors import BackendError, PluginError
 from assistant.metrics import correlation
@@ -132,7 +132,7 @@ def compare(backend: Backend, bundle: ModelBundle, frames: int | None = None) ->
         BackendError: the engine fails, or gives outputs of other shapes.
         ModelError: the golden file cannot be read.
     """
-    golden = load_golden(bundle.golden)
+    golden = load_arrays(bundle.golden)
     count = len(golden["image"])
     chosen = np.unique(np.linspace(0, count - 1, min(frames or count, count)).round().astype(int))
     outputs = [backend.infer(golden["image"][index : index + 1]) for index in chosen]

@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -78,7 +79,7 @@ def read_bundle(path: Path) -> ModelBundle:
             f"model folder '{path}' lacks {', '.join(missing) or ' and '.join(ONNX.values())} in its {SUMS}"
         )
     block = read_metadata(path).sonocue
-    _check_golden(load_golden(path / GOLDEN), block, path)
+    _check_golden(load_arrays(path / GOLDEN), block, path)
     digest = hashlib.sha256((path / SUMS).read_bytes()).hexdigest()
     return ModelBundle(
         path=path,
@@ -105,17 +106,20 @@ def read_metadata(path: Path) -> Metadata:
         raise ModelError(f"model folder '{path}': {METADATA}: {_first_problem(error)}") from error
 
 
-def load_golden(file: Path) -> dict[str, Float32Array]:
-    """The golden arrays by name: ``image`` (N, 1, H, W), ``logits`` (N, n_classes), perhaps ``gaze_logits`` (N, h, w).
+def load_arrays(file: Path) -> dict[str, Float32Array]:
+    """All arrays of an ``.npz`` by name, without running code.
 
     Raises:
-        ModelError: it is not a plain ``.npz`` of float32 arrays.
+        ModelError: it is not an archive of float32 arrays.
     """
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"'{file}' is not a plain .npz of arrays: {str(error).splitlines()[0]}") from error
+    except FileNotFoundError as error:
+        raise ModelError(f"'{file}' does not exist") from error
+    # A bare .npy gives a TypeError, damaged archives one of the others.
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(f"'{file}' is not an .npz archive of plain arrays") from error
     wrong = [name for name, array in arrays.items() if array.dtype != np.float32]
     if wrong:
         raise ModelError(f"'{file}': expected float32 arrays, got others in {', '.join(wrong)}")

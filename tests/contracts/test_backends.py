@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from assistant.admission import compare
-from assistant.bundle import load_golden
+from assistant.bundle import load_arrays
 from assistant.contracts import Backend
 from assistant.errors import BackendError, PluginError
 from assistant.plugin_loader import load_plugin, plugin_names
@@ -53,7 +53,7 @@ def test_load_says_engine_and_precision_on_one_line(backend, tiny_bundle):
 
 @pytest.mark.parametrize("count", [1, 5, 2])
 def test_shapes_types_and_values_for_batches(loaded, tiny_bundle, count):
-    golden = load_golden(tiny_bundle.golden)
+    golden = load_arrays(tiny_bundle.golden)
     outputs = loaded.infer(golden["image"][:count])
     assert set(outputs) == {"logits", "gaze_logits"}
     for name, array in outputs.items():
@@ -62,7 +62,7 @@ def test_shapes_types_and_values_for_batches(loaded, tiny_bundle, count):
 
 
 def test_changing_batch_sizes_in_turn(loaded, tiny_bundle):
-    golden = load_golden(tiny_bundle.golden)
+    golden = load_arrays(tiny_bundle.golden)
     for count in (1, 3, 1, 8, 5):
         np.testing.assert_allclose(
             loaded.infer(golden["image"][:count])["logits"], golden["logits"][:count], rtol=1e-5, atol=1e-5
@@ -70,7 +70,7 @@ def test_changing_batch_sizes_in_turn(loaded, tiny_bundle):
 
 
 def test_outputs_are_the_callers_own(loaded, tiny_bundle):
-    image = load_golden(tiny_bundle.golden)["image"]
+    image = load_arrays(tiny_bundle.golden)["image"]
     first = loaded.infer(image[:1])["logits"]
     kept = first.copy()
     loaded.infer(image[1:2])
@@ -78,7 +78,7 @@ def test_outputs_are_the_callers_own(loaded, tiny_bundle):
 
 
 def test_same_input_gives_the_same_bits(loaded, tiny_bundle):
-    image = load_golden(tiny_bundle.golden)["image"][:1]
+    image = load_arrays(tiny_bundle.golden)["image"][:1]
     np.testing.assert_array_equal(loaded.infer(image)["gaze_logits"], loaded.infer(image.copy())["gaze_logits"])
 
 
