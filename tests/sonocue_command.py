@@ -1,0 +1,46 @@
+"""Runs the command ``sonocue`` as a user does: a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SONOCUE = Path(sys.executable).with_name("sonocue")
+DEADLINE_S = 90
+
+
+def start_sonocue(*arguments: object, folder: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start ``sonocue ARGUMENTS`` in ``folder`` with ``env`` on top of this process's environment."""
+    return subprocess.Popen(
+        [SONOCUE, *map(str, arguments)],
+        cwd=folder, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for the end: exit status, standard output, standard error. Nothing is left running."""
+    try:
+        out, err = process.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        out, err = process.communicate()
+        raise AssertionError(f"still running after {DEADLINE_S} s\n{out}\n{err}") from None
+    return process.returncode, out, err
+
+
+def run_sonocue(*arguments: object, folder: Path, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Run to the end: exit status, standard output, standard error."""
+    return finish(start_sonocue(*arguments, folder=folder, env=env))
+
+
+def summary_of(*arguments: object, folder: Path, env: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run to a good end and read the one JSON line."""
+    status, out, err = run_sonocue(*arguments, "--json", folder=folder, env=env)
+    assert status == 0, f"{out}\n{err}"
+    lines = out.splitlines()
+    assert len(lines) == 1, out
+    summary: dict[str, Any] = json.loads(lines[0])
+    return summary
