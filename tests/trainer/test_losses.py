@@ -1,0 +1,94 @@
+"""Each loss against a naive NumPy version written from its formula."""
+
+import numpy as np
+import pytest
+import torch
+
+from trainer.losses import correspondence_bce, gaze_kl, info_nce
+
+
+def unit_vectors(seed, n=7, d=5):
+    z = np.random.default_rng(seed).normal(size=(n, d))
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def naive_info_nce(z_v, z_s, scale, w, d, margin):
+    n = len(z_v)
+    total = 0.0
+    for i in range(n):
+        positive = np.exp(scale * (z_v[i] @ z_s[i] - margin))
+        video = positive + sum(d[i, j] * np.exp(scale * (z_v[i] @ z_s[j])) for j in range(n) if j != i)
+        speech = positive + sum(d[j, i] * np.exp(scale * (z_v[j] @ z_s[i])) for j in range(n) if j != i)
+        total += w[i] * (-np.log(positive / video) - np.log(positive / speech)) / 2
+    return total / w.sum()
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_info_nce(seed, margin):
+    rng = np.random.default_rng(seed)
+    z_v, z_s = unit_vectors(seed), unit_vectors(seed + 10)
+    w = rng.random(7) * (rng.random(7) < 0.7) + 1e-3
+    d = rng.random((7, 7)) * (rng.random((7, 7)) < 0.6)
+    loss = info_nce(
+        torch.tensor(z_v),
+        torch.tensor(z_s),
+        torch.tensor(np.log(9.0)),
+        weights=torch.tensor(w),
+        negatives=torch.tensor(d),
+        margin=margin,
+    )
+    assert float(loss) == pytest.approx(naive_info_nce(z_v, z_s, 9.0, w, d, margin), rel=1e-6)
+
+
+def test_info_nce_plain_is_the_weighted_one_with_ones():
+    z_v, z_s = torch.tensor(unit_vectors(0)), torch.tensor(unit_vectors(1))
+    scale = torch.tensor(1.0, dtype=torch.float64)
+    plain = info_nce(z_v, z_s, scale)
+    ones = info_nce(z_v, z_s, scale, weights=torch.ones(7), negatives=torch.ones(7, 7))
+    torch.testing.assert_close(plain, ones)
+
+
+def test_info_nce_gradients_are_finite_when_nothing_is_admitted():
+    """No positive admitted, and no negative left in some rows: 0 * inf must not appear."""
+    z_v = torch.tensor(unit_vectors(0), requires_grad=True)
+    z_s = torch.tensor(unit_vectors(1), requires_grad=True)
+    loss = info_nce(z_v, z_s, torch.tensor(2.0), weights=torch.zeros(7), negatives=torch.zeros(7, 7))
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    assert torch.isfinite(z_v.grad).all()
+    assert torch.isfinite(z_s.grad).all()
+
+
+def test_a_pair_of_weight_zero_has_no_say_as_positive():
+    z_v, z_s = unit_vectors(0), unit_vectors(1)
+    weights = torch.ones(7, dtype=torch.float64)
+    weights[3] = 0.0
+    others = torch.ones(7, 7, dtype=torch.float64)
+    others[3, :] = others[:, 3] = 0.0  # nor as a negative
+    keep = [i for i in range(7) if i != 3]
+    scale = torch.tensor(1.5, dtype=torch.float64)
+    with_it = info_nce(torch.tensor(z_v), torch.tensor(z_s), scale, weights=weights, negatives=others)
+    without = info_nce(torch.tensor(z_v[keep]), torch.tensor(z_s[keep]), scale)
+    torch.testing.assert_close(with_it, without)
+
+
+def test_correspondence_bce():
+    rng = np.random.default_rng(0)
+    x, y, w = rng.normal(size=9) * 3, rng.integers(0, 2, 9), rng.random(9)
+    p = 1 / (1 + np.exp(-x))
+    naive = np.sum(w * -(y * np.log(p) + (1 - y) * np.log(1 - p))) / w.sum()
+    assert float(correspondence_bce(*map(torch.tensor, (x, y, w)))) == pytest.approx(naive, rel=1e-9)
+
+
+def test_gaze_kl():
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(size=(4, 6, 5)), rng.random((4, 6, 5))
+    truth[:, 0] = 0.0  # 0 log 0 = 0
+    truth /= truth.sum(axis=(1, 2), keepdims=True)
+    naive = 0.0
+    for t, x in zip(truth, logits, strict=True):
+        p = np.exp(x) / np.exp(x).sum()
+        naive += sum(ti * np.log(ti / pi) for ti, pi in zip(t.ravel(), p.ravel(), strict=True) if ti > 0) / 4
+    assert float(gaze_kl(torch.tensor(logits), torch.tensor(truth))) == pytest.approx(naive, rel=1e-9)
+    assert float(gaze_kl(torch.log(torch.tensor(truth) + 1e-15), torch.tensor(truth))) == pytest.approx(0.0, abs=1e-12)

@@ -1,0 +1,191 @@
+"""All settings of a training run, read from one TOML file. Read once, by the command's only thread.
+
+A run folder keeps a copy of the file, so that the run can be made again from it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from assistant.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """From sessions to arrays, windows and splits.
+
+    Attributes:
+        height_px, width_px: size of the network's input; multiples of 32, since the encoder halves five times.
+        frames_hz: so many frames a second are kept; the labels of a scan change more slowly than its frames come.
+        clip_frames, clip_s: a clip is so many frames, evenly over so many seconds.
+        speech_s: length of the speech around the clip's centre.
+        window_step_s: distance of the centres at which pairs are formed.
+        min_speech: share of a speech window that must be speech, or it forms no pair.
+        validation, test: shares of the subjects; at least one subject each.
+        gaze_window_s: gaze samples within so many seconds around a frame count as its fixations.
+        gaze_sigma: standard deviation of the blur that makes a density of them, as a share of the crop's width.
+    """
+
+    height_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
+    width_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
+    frames_hz: Positive = 4.0
+    clip_frames: Count = 4
+    clip_s: Positive = 1.0
+    speech_s: Positive = 2.0
+    window_step_s: Positive = 0.5
+    min_speech: Share = 0.3
+    validation: Share = 0.2
+    test: Share = 0.2
+    gaze_window_s: Positive = 0.5
+    gaze_sigma: Positive = 0.04
+
+
+class EncoderConfig(_Section):
+    """The two encoders and the gaze decoder.
+
+    Attributes:
+        name: ``resnet`` (two basic blocks a stage, dense convolutions only), or ``seresnext50`` (the large one).
+        widths: channels of the four stages of ``resnet``.
+        speech_widths: the same of the speech encoder, which is always a ``resnet``.
+        embedding: dimensions of the space that both sides are projected to.
+        decoder_channels: of the gaze decoder.
+    """
+
+    name: Literal["resnet", "seresnext50"] = "resnet"
+    widths: tuple[Count, Count, Count, Count] = (32, 64, 96, 160)
+    speech_widths: tuple[Count, Count, Count, Count] = (16, 32, 64, 128)
+    embedding: Count = 128
+    decoder_channels: Count = 48
+
+
+class PretrainConfig(_Section):
+    """Contrastive pretraining on video and speech.
+
+    Attributes:
+        epochs: an epoch draws as many pairs as there are windows; 0 leaves pretraining out.
+        recordings, windows: a batch is so many recordings times so many windows of each.
+        learning_rate, weight_decay: of AdamW; the rate falls as a cosine.
+        hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
+        margin: taken from the cosine of the positive pair (0: plain InfoNCE).
+        correspondence_weight: of the correspondence loss beside the contrastive one.
+        pacing: ``none`` (all pairs count alike), or how admitted pairs are weighted.
+        warm_up: share of the epochs before pacing begins.
+        rho_0, rho_1: admitted share of the pairs when pacing begins and at the end; ``rho_1`` is at most the share of
+            the speech that speaks about the image.
+        ema: how slowly the averaged encoders follow, a step.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] = 20
+    recordings: Count = 8
+    windows: Count = 4
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    hard_positive_share: Share = 0.5
+    margin: Share = 0.0
+    correspondence_weight: Annotated[float, Field(ge=0)] = 0.5
+    pacing: Literal["none", "hard", "linear", "mixture"] = "mixture"
+    warm_up: Share = 0.3
+    rho_0: Share = 0.4
+    rho_1: Share = 0.7
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if not 0 < self.rho_0 <= self.rho_1:
+            raise ValueError(f"expected 0 < rho_0 <= rho_1, got {self.rho_0} and {self.rho_1}")
+        return self
+
+
+class FinetuneConfig(_Section):
+    """Fine-tuning of both heads together.
+
+    Attributes:
+        epochs, frames_per_epoch: how long; the frames of an epoch are drawn at random.
+        batch: frames a step.
+        learning_rate, encoder_rate: of the heads, and of the encoder as a share of it.
+        weight_decay: of AdamW.
+        balance: 0 draws classes as often as they occur, 1 all equally often.
+        gaze_weight: of the gaze loss beside the plane loss.
+        from_pretraining: begin with the pretrained encoder (else at random, for comparison).
+    """
+
+    epochs: Count = 8
+    frames_per_epoch: Count = 4000
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+    encoder_rate: Share = 0.5
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    balance: Share = 0.5
+    gaze_weight: Annotated[float, Field(ge=0)] = 0.5
+    from_pretraining: bool = True
+
+
+class ExportConfig(_Section):
+    """The model folder.
+
+    Attributes:
+        name: first half of the model's id.
+        precisions: which networks the folder holds.
+        speech_encoder: also write the speech encoder and both projections.
+        calibration_frames: so many frames of the training subjects set the ranges of INT8.
+        abstain_accuracy: confidence under which the model abstains: the lowest at which the rest of the validation
+            frames is right this often.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "sonocue"
+    precisions: Annotated[tuple[Literal["float", "int8"], ...], Field(min_length=1)] = ("float", "int8")
+    speech_encoder: bool = True
+    calibration_frames: Count = 200
+    abstain_accuracy: Share = 0.95
+
+
+class TrainConfig(_Section):
+    """A whole run.
+
+    Attributes:
+        seed: of the splits, the weights and all drawing.
+        threads: that torch may use.
+        class_list: a shipped list (``sononet13``) or a ``.toml`` file; classes without examples are left out of the
+            model.
+        classes: planes that the model must know; empty: those of the list that occur.
+    """
+
+    seed: int = 0
+    threads: Count = 2
+    class_list: str = "sononet13"
+    classes: tuple[str, ...] = ()
+    data: DataConfig = DataConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    export: ExportConfig = ExportConfig()
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, is not TOML, or has an unknown key or a value out of range.
+    """
+    try:
+        return TrainConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"training config '{path}' cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"training config '{path}' is not TOML: {error}") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"training config '{path}': {place}: {what}") from error

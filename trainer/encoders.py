@@ -1,0 +1,167 @@
+"""The networks: image encoder, speech encoder, projections, plane head, gaze decoder.
+
+An image encoder is any network of MONAI's residual family with four stages. It sees single frames and a clip's features
+are the mean over its frames, so live one frame costs one pass. Dense convolutions only in the small one: INT8 makes
+these faster and depthwise ones slower.
+
+Notation used for tensor shapes:
+    N: frames or windows; T: frames of a clip; H, W: network input; D: dimensions of the embedding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+from monai.networks.nets import ResNet, SEResNext50
+from torch import Tensor, nn
+
+from trainer.config import EncoderConfig
+
+
+class ResidualEncoder(nn.Module):
+    """Stem and four stages; gives the feature maps of the stages, at 1/4, 1/8, 1/16 and 1/32 of the input."""
+
+    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], channels: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.channels = tuple(channels)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """``(N, 1, H, W)`` to four maps, finest first."""
+        x = self.stem(x)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+    def features(self, x: Tensor) -> Tensor:
+        """``(N, 1, H, W)`` to ``(N, channels[-1])``: the mean over the last map."""
+        last: Tensor = self(x)[-1]
+        return last.mean(dim=(2, 3))
+
+
+def resnet_encoder(widths: Sequence[int]) -> ResidualEncoder:
+    """A ResNet-18 with these widths."""
+    net = ResNet(
+        "basic",
+        [2, 2, 2, 2],
+        list(widths),
+        spatial_dims=2,
+        n_input_channels=1,
+        conv1_t_size=7,
+        conv1_t_stride=2,  # MONAI's default of 1 is four times the work
+        feed_forward=False,
+        bias_downsample=False,
+    )
+    stem = nn.Sequential(net.conv1, net.bn1, net.act, net.maxpool)
+    return ResidualEncoder(stem, [net.layer1, net.layer2, net.layer3, net.layer4], widths)
+
+
+def image_encoder(config: EncoderConfig) -> ResidualEncoder:
+    """The image encoder that a config names."""
+    if config.name == "resnet":
+        return resnet_encoder(config.widths)
+    net = SEResNext50(spatial_dims=2, in_channels=1, num_classes=2)
+    return ResidualEncoder(net.layer0, [net.layer1, net.layer2, net.layer3, net.layer4], (256, 512, 1024, 2048))
+
+
+def _projection(features: int, embedding: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, embedding))
+
+
+class VideoSpeech(nn.Module):
+    """Both encoders with their projections and the correspondence head: what pretraining trains."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.image = image_encoder(config)
+        self.speech = resnet_encoder(config.speech_widths)
+        video, speech = self.image.channels[-1], self.speech.channels[-1]
+        self.project_video = _projection(video, config.embedding)
+        self.project_speech = _projection(speech, config.embedding)
+        self.correspondence = nn.Sequential(nn.Linear(2 * config.embedding, 64), nn.ReLU(), nn.Linear(64, 1))
+        # 1 / 0.07, the temperature that contrastive learning commonly begins with.
+        self.log_scale = nn.Parameter(torch.tensor(2.66))
+
+    def embed_video(self, clips: Tensor) -> Tensor:
+        """``(N, T, H, W)`` to ``(N, D)`` unit vectors."""
+        n, t = clips.shape[:2]
+        features = self.image.features(clips.flatten(0, 1).unsqueeze(1)).reshape(n, t, -1).mean(dim=1)
+        return F.normalize(self.project_video(features), dim=1)
+
+    def embed_speech(self, log_mels: Tensor) -> Tensor:
+        """``(N, n_mels, n_frames)`` to ``(N, D)`` unit vectors."""
+        return F.normalize(self.project_speech(self.speech.features(log_mels.unsqueeze(1))), dim=1)
+
+    def correspond(self, z_v: Tensor, z_s: Tensor) -> Tensor:
+        """Logits ``(N,)`` that clip and speech are of the same moment.
+
+        Product and difference let a small head compare the two; of the vectors side by side it would have to learn to.
+        """
+        logits: Tensor = self.correspondence(torch.cat([z_v * z_s, (z_v - z_s).abs()], dim=1))
+        return logits.squeeze(1)
+
+
+class AveragedCopy:
+    """A copy of a network that follows it slowly (exponential moving average). It has no gradients.
+
+    Attributes:
+        network: the copy, in evaluation mode.
+    """
+
+    def __init__(self, network: VideoSpeech, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._decay = decay
+        self._steps = 0
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Move a step towards ``network``; faster at the beginning, when its start is worth forgetting."""
+        self._steps += 1
+        decay = min(self._decay, self._steps / (self._steps + 9))
+        for mine, theirs in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(theirs.to(mine.dtype), 1 - decay)
+            else:
+                mine.copy_(theirs)
+
+
+class GazeDecoder(nn.Module):
+    """From the encoder's maps to a log-density at 1/4 of the input: a light feature pyramid (Lin 2017)."""
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.smooth = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
+        self.head = nn.Conv2d(width, 1, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps of the stages, finest first, to ``(N, H/4, W/4)``."""
+        merged: Tensor | None = None
+        for lateral, finer in zip(reversed(self.lateral), reversed(maps), strict=True):
+            here = lateral(finer)
+            merged = here if merged is None else here + F.interpolate(merged, scale_factor=2.0, mode="nearest")
+        gaze: Tensor = self.head(self.smooth(merged))
+        return gaze.squeeze(1)
+
+
+class GuidanceNetwork(nn.Module):
+    """The joint model that fine-tuning trains and export writes: one encoder, plane head, gaze decoder, one pass."""
+
+    def __init__(self, config: EncoderConfig, n_classes: int) -> None:
+        super().__init__()
+        self.image = image_encoder(config)
+        self.planes = nn.Linear(self.image.channels[-1], n_classes)
+        self.gaze = GazeDecoder(self.image.channels, config.decoder_channels)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """``(N, 1, H, W)`` to ``logits`` ``(N, n_classes)`` and ``gaze_logits`` ``(N, H/4, W/4)``."""
+        maps = self.image(image)
+        return self.planes(maps[-1].mean(dim=(2, 3))), self.gaze(maps)

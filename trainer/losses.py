@@ -1,0 +1,83 @@
+"""The losses of pretraining and fine-tuning, each one formula. Called by the training loop's only thread.
+
+Notation used for tensor shapes:
+    N: pairs in a batch; D: dimensions of the embedding; h, w: size of the gaze map.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+from torch import Tensor
+
+
+def info_nce(
+    z_v: Tensor,
+    z_s: Tensor,
+    log_scale: Tensor,
+    *,
+    weights: Tensor | None = None,
+    negatives: Tensor | None = None,
+    margin: float = 0.0,
+) -> Tensor:
+    """Symmetric, weighted InfoNCE between video and speech.
+
+    With cosines ``c_ij = z_v[i] . z_s[j]`` and ``s = exp(log_scale)``, the video side of pair i is::
+
+        l_i = -log  e^{s (c_ii - margin)} / (e^{s (c_ii - margin)} + sum_{j != i} d_ij e^{s c_ij})
+
+    the speech side runs over the columns, and the loss is ``sum_i w_i (l_i^v + l_i^s) / 2 / sum_i w_i``. With all w and
+    d equal to 1 this is the loss of van den Oord 2018 (arXiv 1807.03748) in the symmetric form of Radford 2021
+    (arXiv 2103.00020); the additive margin is that of Wang 2018 (arXiv 1801.05599).
+
+    Args:
+        z_v: ``(N, D)`` unit vectors of the clips.
+        z_s: ``(N, D)`` unit vectors of the speech.
+        log_scale: scalar, the logarithm of the inverse temperature; learnt.
+        weights: ``(N,)`` in [0, 1], of the positive pairs; None: all 1.
+        negatives: ``(N, N)`` in [0, 1]: how much pair (i, j) counts as a negative; its diagonal is not looked at;
+            None: all 1.
+        margin: see above.
+
+    Returns:
+        Scalar; 0 (with gradient 0) when all weights are 0.
+    """
+    n = len(z_v)
+    eye = torch.eye(n, dtype=torch.bool, device=z_v.device)
+    logits = log_scale.exp() * (z_v @ z_s.T - margin * eye)
+    if negatives is not None:
+        # A negative that does not count has the logarithm -inf, and e^-inf = 0 in the sum.
+        logits = logits + negatives.masked_fill(eye, 1.0).log()
+    truth = torch.arange(n, device=z_v.device)
+    each = (F.cross_entropy(logits, truth, reduction="none") + F.cross_entropy(logits.T, truth, reduction="none")) / 2
+    if weights is None:
+        return each.mean()
+    return (weights * each).sum() / weights.sum().clamp_min(1e-12)
+
+
+def correspondence_bce(logits: Tensor, synchronous: Tensor, weights: Tensor) -> Tensor:
+    """Weighted binary cross-entropy: are clip and speech of the same moment?
+
+    ``sum_k w_k [-y_k log p_k - (1 - y_k) log(1 - p_k)] / sum_k w_k`` with ``p = sigmoid(logits)``.
+
+    Args:
+        logits: ``(K,)`` of the correspondence head.
+        synchronous: ``(K,)`` 1 for pairs of the same moment, else 0.
+        weights: ``(K,)`` in [0, 1].
+    """
+    each = F.binary_cross_entropy_with_logits(logits, synchronous.to(logits.dtype), reduction="none")
+    return (weights * each).sum() / weights.sum().clamp_min(1e-12)
+
+
+def gaze_kl(gaze_logits: Tensor, density: Tensor) -> Tensor:
+    """KL(truth || prediction) in nats, mean over frames; the prediction is the softmax over the map.
+
+    ``sum_x t(x) (log t(x) - log softmax(gaze_logits)(x))`` with 0 log 0 = 0.
+
+    Args:
+        gaze_logits: ``(N, h, w)`` log-density up to a constant.
+        density: ``(N, h, w)``, each sums to 1.
+    """
+    log_p = F.log_softmax(gaze_logits.flatten(1), dim=1)
+    t = density.flatten(1)
+    return (torch.xlogy(t, t) - t * log_p).sum(dim=1).mean()
