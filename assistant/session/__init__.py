@@ -1,0 +1,1 @@
+"""The recording format: writer, reader, replay, verification. ``README.md`` describes the files."""

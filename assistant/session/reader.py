@@ -1,0 +1,193 @@
+"""Reads a session: one that was closed, or the ``.partial`` folder of one whose writer was killed.
+
+Any thread may read; each iterator opens the files anew, so several threads may iterate over one reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.contracts import AudioBlock, Float32Array, Frame, GazeSample, TimelineEvent, TimelineKind
+from assistant.errors import SessionError
+from assistant.session.manifest import (
+    FRAMES_NAME,
+    SOUND_NAME,
+    TIMELINE_NAME,
+    Manifest,
+    SessionHeader,
+    read_manifest,
+)
+from assistant.session.segment_reader import count_content, decode_frames, decode_sound
+from assistant.session.sound_clock import SoundClock
+from assistant.session.timeline import decode_line, gaze_sample
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedSound:
+    """The sound track of a session on the true clock.
+
+    Attributes:
+        samples: ``(N,)`` float32 in [-1, 1], without gaps: what was not recorded is silence.
+        sample_rate_hz: samples a second.
+        start_ns: capture time of sample 0, on the session's clock.
+    """
+
+    samples: Float32Array
+    sample_rate_hz: int
+    start_ns: int
+
+
+class SessionReader:
+    """A recorded session.
+
+    Attributes:
+        path: its folder.
+        manifest: all of ``session.json``.
+        header: what the session was begun with.
+        session_id: its name.
+        complete: it was closed, and nothing was lost; else ``manifest.reason`` says why.
+        frame_indices: ``(n_frames,)`` int64.
+        frame_times_ns: ``(n_frames,)`` int64, ``captured_ns`` of each frame.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the session's folder; reads no pixels.
+
+        Raises:
+            SessionError: there is no session, one of another version, or an altered one.
+        """
+        self.path = Path(path)
+        self.manifest: Manifest = read_manifest(self.path)
+        self.header: SessionHeader = self.manifest.header
+        self.session_id: str = self.manifest.session_id
+        self.complete: bool = self.manifest.complete
+        frames = _read_table(self.path / FRAMES_NAME, columns=5)
+        sound = _read_table(self.path / SOUND_NAME, columns=5)
+        if not self.manifest.sha256:  # killed: the tables may be ahead of the Matroska files
+            frames, sound = self._readable(frames, sound)
+        self.frame_indices: Int64Array = frames[:, 0]
+        self.frame_times_ns: Int64Array = frames[:, 1]
+        self._frame_streams, self._frame_segments, self._frame_container_ms = frames[:, 2], frames[:, 3], frames[:, 4]
+        self._sound_table = sound
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        return len(self.frame_indices)
+
+    def frames(self, *, grey: bool = False, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yield the frames at positions ``start`` to ``stop`` (not indices), in order.
+
+        Args:
+            grey: one channel in any case; else as recorded.
+            start: first position, counted from 0.
+            stop: one past the last position; None for all.
+
+        Raises:
+            SessionError: a file is missing or damaged.
+        """
+        stop = len(self) if stop is None else min(stop, len(self))
+        position = start
+        while position < stop:
+            number = int(self._frame_segments[position])
+            end = min(int(np.searchsorted(self._frame_segments, number, side="right")), stop)
+            from_ms = int(self._frame_container_ms[position])
+            pictures = decode_frames(self.path, self.manifest.segments[number], grey=grey, from_ms=from_ms)
+            for container_ms, pixels in pictures:
+                if container_ms != self._frame_container_ms[position]:
+                    raise SessionError(
+                        f"session '{self.path}': {self.manifest.segments[number].file} has a frame at "
+                        f"{container_ms} ms, expected one at {self._frame_container_ms[position]} ms"
+                    )
+                yield Frame(
+                    int(self.frame_indices[position]),
+                    int(self.frame_times_ns[position]),
+                    pixels,
+                    int(self._frame_streams[position]),
+                )
+                position += 1
+                if position == end:
+                    break
+            if position < end:
+                raise SessionError(f"session '{self.path}': {self.manifest.segments[number].file} ends early")
+
+    def sound_blocks(self) -> Iterator[AudioBlock]:
+        """Yield the sound block by block, as it was recorded. Raises ``SessionError`` as ``frames`` does."""
+        for number, segment in enumerate(self.manifest.segments):
+            rows = self._sound_table[self._sound_table[:, 4] == number]
+            if len(rows) == 0:
+                continue
+            waiting = np.zeros(0, np.float32)
+            packets = decode_sound(self.path, segment)
+            for first_sample, captured_ns, count, overflowed, _ in rows.tolist():
+                while len(waiting) < count:
+                    try:
+                        waiting = np.concatenate([waiting, next(packets)])
+                    except StopIteration:
+                        raise SessionError(f"session '{self.path}': {segment.file} ends early") from None
+                samples, waiting = waiting[:count].copy(), waiting[count:]
+                yield AudioBlock(first_sample, captured_ns, segment.sample_rate_hz, samples, bool(overflowed))
+
+    def sound(self) -> RecordedSound | None:
+        """The whole sound track on the true clock, or None when there is none."""
+        if len(self._sound_table) == 0:
+            return None
+        rate_hz = self.manifest.sample_rate_hz
+        clock = SoundClock(rate_hz)
+        positions = [clock.place(*row) for row in self._sound_table[:, :3].tolist()]
+        samples = np.zeros(max(np.array(positions) + self._sound_table[:, 2]), np.float32)
+        for position, block in zip(positions, self.sound_blocks(), strict=True):
+            samples[position : position + len(block.samples)] = block.samples
+        return RecordedSound(samples, rate_hz, int(self._sound_table[0, 1]))
+
+    def gaze(self) -> Iterator[GazeSample]:
+        """Yield the observer's gaze."""
+        return map(gaze_sample, self.timeline("gaze"))
+
+    def timeline(self, *kinds: TimelineKind) -> Iterator[TimelineEvent]:
+        """Yield the timeline's events of ``kinds`` (all when none is named), in the order in which they were written.
+
+        Raises:
+            SessionError: a line is damaged. The torn last line of a killed session is left out.
+        """
+        path = self.path / TIMELINE_NAME
+        number = 0
+        try:
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                for line in lines:
+                    number += 1
+                    if not line.endswith("\n"):
+                        return
+                    event = decode_line(line)
+                    if not kinds or event.kind in kinds:
+                        yield event
+        except OSError as error:
+            raise SessionError(f"'{path}' cannot be read: {error}") from error
+        except ValueError as error:
+            raise SessionError(f"'{path}' line {number}: {error}") from error
+
+    def _readable(self, frames: Int64Array, sound: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """The rows whose frames and samples reached the Matroska files."""
+        kept_frames, kept_sound = [frames[:0]], [sound[:0]]
+        for number, segment in enumerate(self.manifest.segments):
+            n_frames, n_samples = count_content(self.path, segment)
+            kept_frames.append(frames[frames[:, 3] == number][:n_frames])
+            rows = sound[sound[:, 4] == number]
+            kept_sound.append(rows[np.cumsum(rows[:, 2]) <= n_samples])
+        return np.concatenate(kept_frames), np.concatenate(kept_sound)
+
+
+def _read_table(path: Path, columns: int) -> Int64Array:
+    """``(n_rows, columns)`` int64 of a table with one line of names; a torn last line is left out."""
+    try:
+        text = path.read_text(encoding="ascii")
+        lines = text[: text.rfind("\n") + 1].splitlines()[1:]
+        return np.loadtxt(lines, dtype=np.int64, delimiter=",", ndmin=2) if lines else np.zeros((0, columns), np.int64)
+    except (OSError, ValueError) as error:
+        raise SessionError(f"'{path}' cannot be read: {error}") from error
