@@ -122,7 +122,7 @@ def load_arrays(file: Path) -> dict[str, Float32Array]:
         raise ModelError(f"'{file}' is not an .npz archive of plain arrays") from error
     wrong = [name for name, array in arrays.items() if array.dtype != np.float32]
     if wrong:
-        raise ModelError(f"'{file}': expected float32 arrays, got others in {', '.join(wrong)}")
+        raise ModelError(f"'{file}': expected float32 arrays, got {arrays[wrong[0]].dtype} in {wrong[0]}")
     return arrays
 
 
@@ -142,7 +142,7 @@ def _read_sums(path: Path) -> dict[str, str]:
         if match is None:
             raise ModelError(f"model folder '{path}': {SUMS} line {number}: expected 'sha256  file'")
         if not _is_inside(match[2]) or match[2] in sums:
-            raise ModelError(f"model folder '{path}': {SUMS} line {number}: '{match[2]}' may not be named there")
+            raise ModelError(f"model folder '{path}': {SUMS} line {number}: {match[2]!r} may not be named there")
         sums[match[2]] = match[1]
     return sums
 
@@ -156,6 +156,8 @@ def _is_inside(name: str) -> bool:
 
 def _check_file(path: Path, name: str, expected: str) -> None:
     file = path / name
+    if not file.is_file():
+        raise ModelError(f"model folder '{path}' lacks {name}")
     if not file.resolve().is_relative_to(path.resolve()):
         raise ModelError(f"model folder '{path}': {name} is a link that leads outside")
     try:

@@ -117,6 +117,8 @@ def _read_arrays(file: Path) -> list[Float32Array]:
     names = [f"arr_{index}" for index in range(len(found))]
     if set(found) != set(names):
         raise ModelError(f"'{file}' does not hold published SonoNet weights: expected the arrays arr_0, arr_1, ...")
+    if not all(np.isfinite(array).all() for array in found.values()):
+        raise ModelError(f"'{file}' does not hold published SonoNet weights: some values are not finite")
     return [found[name] for name in names]
 
 

@@ -66,7 +66,7 @@ class OnnxRuntimeBackend:
         except _ENGINE_ERRORS as error:
             self.close()
             raise BackendError(f"ONNX Runtime cannot load '{file}': {_one_line(error)}") from error
-        return f"ONNX Runtime {onnxruntime.__version__}, {precision}, {self._threads} threads, processor"
+        return f"ONNX Runtime {onnxruntime.__version__}, {precision}, threads: {self._threads}, processor"
 
     def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
         """See ``Backend.infer``."""

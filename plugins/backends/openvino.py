@@ -66,7 +66,7 @@ class OpenVinoBackend:
             raise BackendError(f"OpenVINO cannot load '{file}': {_one_line(error)}") from error
         processor = str(openvino.Core().get_property("CPU", properties.device.full_name)).strip()
         release = openvino.get_version().partition("-")[0]
-        return f"OpenVINO {release}, {precision}, {self._threads} threads, {processor}"
+        return f"OpenVINO {release}, {precision}, threads: {self._threads}, {processor}"
 
     def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
         """See ``Backend.infer``."""

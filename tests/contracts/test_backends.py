@@ -47,7 +47,7 @@ def test_is_a_backend_with_the_name_of_its_entry_point(backend, request):
 def test_load_says_engine_and_precision_on_one_line(backend, tiny_bundle):
     line = backend.load(tiny_bundle, "float")
     assert "float" in line
-    assert "1 thread" in line
+    assert "threads: 1" in line
     assert len(line.splitlines()) == 1
 
 
