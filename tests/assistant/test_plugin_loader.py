@@ -48,7 +48,8 @@ def test_a_strangers_package_brings_a_source(tmp_path: Path) -> None:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[sonocue.sources]\nstrange = stranger:create\n")
     (tmp_path / "stranger.py").write_text("def create(argument, *, paced):\n    return argument.upper()\n")
-    script = "from assistant.plugin_loader import load_plugin; print(load_plugin('sonocue.sources', 'strange')('x', paced=True))"
+    call = "load_plugin('sonocue.sources', 'strange')('x', paced=True)"
+    script = f"from assistant.plugin_loader import load_plugin; print({call})"
     result = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )
