@@ -168,7 +168,7 @@ def test_recording_never_blocks_capture_and_counts_what_it_loses(tmp_path: Path)
         state.frame_captured(frame, 0)
         recorder.put(frame)
     assert state.counters.lost > 0
-    assert "lost" in state.snapshot().faults[0]
+    assert "lost" in state.faults[0]
     release.set()
     session = recorder.close(complete=True)
     counters = state.counters
@@ -194,7 +194,7 @@ def test_a_disk_that_fails_is_said_and_does_not_end_the_view(tmp_path: Path) -> 
     recorder.close(complete=True)
     assert state.counters.captured == 5
     assert state.counters.lost == 5
-    assert "no space left" in state.snapshot().faults[0]
+    assert "no space left" in state.faults[0]
 
 
 def test_seconds_end_a_run_even_when_nothing_arrives() -> None:
