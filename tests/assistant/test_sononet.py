@@ -65,7 +65,7 @@ def test_sononet16_names_all_seven_real_screens(sononet16, weights, name):
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_smallnet_is_the_weaker_network(smallnet, weights, name):
-    """6 of 7: it takes the abdomen for background. With its kernels not flipped it gets fewer."""
+    """6 of 7: it takes the abdomen for background. With its kernels not flipped it gets 2."""
     found = decisions(smallnet, weights, name)
     wrong = {screen: decision.top for screen, decision in found.items() if decision.top != PLANE_OF_SCREEN[screen]}
     assert wrong == {"ABDOMINAL": "background"}
