@@ -1,0 +1,122 @@
+"""Opens the window over a run and waits until it closes: the entry point ``window`` of ``sonocue.views``.
+
+Runs on the process's main thread, which Qt and Python's signals both want.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop
+from PyQt6.QtWidgets import QApplication
+
+from assistant.contracts import SnapshotSource
+from assistant.errors import SonocueError
+from ui.display import require_display
+from ui.window import STOP_DEADLINE_NS, Window
+
+
+def run_window(
+    run: SnapshotSource, *, title: str, seconds: float | None = None, screenshot: Path | None = None
+) -> None:
+    """Show ``run`` until the user closes the window, the time is over, or a signal asks to stop; then stop the run.
+
+    When the run ends by itself the window says so and stays, unless ``seconds`` or ``screenshot`` is given.
+
+    Args:
+        run: what to look at, and to stop.
+        title: of the window.
+        seconds: stop the run after this time.
+        screenshot: save here the last picture of the window with live guidance (PNG).
+
+    Raises:
+        SonocueError: there is no screen, the run did not end in time after it was asked to, or the screenshot cannot
+            be written.
+    """
+    try:
+        require_display()
+        # Qt wants one application a process, alive as long as any widget.
+        application = QCoreApplication.instance() or QApplication(["sonocue"])
+        window = Window(
+            run,
+            title=title,
+            seconds=seconds,
+            closes_itself=seconds is not None or screenshot is not None,
+            keeps_screenshot=screenshot is not None,
+        )
+        try:
+            _show_until_finished(window)
+        finally:
+            window.deleteLater()
+            application.sendPostedEvents(window, QEvent.Type.DeferredDelete)
+    finally:
+        run.stop()
+    overdue, keeper = window.overdue, window.keeper
+    if overdue:
+        limit_s = STOP_DEADLINE_NS // 1_000_000_000
+        raise SonocueError(
+            f"the run did not end within {limit_s} s of being stopped: check the session for missing data"
+        )
+    if screenshot is not None and keeper is not None:
+        keeper.save(screenshot)
+
+
+def _show_until_finished(window: Window) -> None:
+    loop = QEventLoop()
+    window.finished.connect(loop.quit)
+    screen = window.screen()
+    if screen is not None:  # where no window manager makes it large
+        window.resize(screen.availableSize())
+    with _signals_also_stop(window), _first_defect_ends(loop):
+        window.showMaximized()
+        loop.exec()
+
+
+@contextmanager
+def _signals_also_stop(window: Window) -> Iterator[None]:
+    """SIGINT and SIGTERM close the window as the key does, after whoever handled them before.
+
+    Python runs a handler only between its own instructions; the window's timer brings it there 60 times a second.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(number)]
+        if callable(handler) and handler is not signal.default_int_handler:
+            handler(number, frame)
+        window.stop()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _first_defect_ends(loop: QEventLoop) -> Iterator[None]:
+    """An exception in our own code that Qt called ends the loop and is raised here.
+
+    By default PyQt aborts the process, which would cut the recording off; so the run is stopped properly instead.
+    """
+    defects: list[BaseException] = []
+    before: Callable[[type[BaseException], BaseException, TracebackType | None], object] = sys.excepthook
+
+    def keep(_kind: type[BaseException], defect: BaseException, _where: TracebackType | None) -> None:
+        defects.append(defect)
+        loop.quit()
+
+    sys.excepthook = keep
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+    if defects:
+        raise defects[0]

@@ -1,0 +1,172 @@
+"""The image, as large as it fits, and what is drawn over it. On Qt's main thread.
+
+Pixels are only enlarged or reduced, never altered; heatmap and gaze mark lie over them and can be hidden. A plain
+raster widget: on machines without a graphics card it paints several times faster than OpenGL in software. Scaling is
+done once a frame (OpenCV), so that painting is a copy, and a repaint for any other reason costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PyQt6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QRegion, QResizeEvent
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from assistant.contracts import Frame, GazeSample, Guidance, Snapshot, UInt8Array
+from ui import theme
+from ui.colormap import heat_picture
+
+SURROUND = QColor("#000000")
+
+
+class ImageView(QWidget):
+    """Paints ``snapshot.frame`` with its gaze heatmap and the observer's gaze."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Ultrasound image")
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._frame: Frame | None = None
+        self._guidance: Guidance | None = None
+        self._gaze: GazeSample | None = None
+        self._heatmap_on = True
+        self._overlays_on = True
+        self._picture: QImage | None = None
+        self._heat: QImage | None = None
+        self._heat_colours: UInt8Array | None = None
+        self._heat_at_px = QPoint()
+        # QImage borrows the memory of these arrays.
+        self._picture_pixels: UInt8Array | None = None
+        self._heat_pixels: UInt8Array | None = None
+
+    @property
+    def heat_visible(self) -> bool:
+        """A heatmap is painted over the image now."""
+        return self._heat is not None and self._heatmap_on and self._overlays_on
+
+    def image_rect(self) -> QRect:
+        """Where the image lies in the widget, in device pixels; empty before the first frame."""
+        if self._frame is None:
+            return QRect()
+        ratio = self.devicePixelRatioF()
+        room = QSize(round(self.width() * ratio), round(self.height() * ratio))
+        size = QSize(self._frame.width_px, self._frame.height_px)
+        size.scale(room, Qt.AspectRatioMode.KeepAspectRatio)
+        size = size.expandedTo(QSize(1, 1))
+        return QRect(QPoint((room.width() - size.width()) // 2, (room.height() - size.height()) // 2), size)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Take over frame, guidance and gaze; repaints what changed."""
+        old_area = self.image_rect()
+        if snapshot.guidance is not self._guidance:
+            gaze_map = snapshot.guidance.gaze_map if snapshot.guidance else None
+            self._heat_colours = None if gaze_map is None else heat_picture(gaze_map)
+        new_frame = snapshot.frame is not self._frame
+        new_heat = snapshot.guidance is not self._guidance
+        new_gaze = snapshot.gaze != self._gaze
+        self._frame, self._guidance, self._gaze = snapshot.frame, snapshot.guidance, snapshot.gaze
+        if new_frame:
+            self._scale_picture()
+        area = self.image_rect()
+        if new_heat or area != old_area:
+            self._scale_heat()
+        if area != old_area:
+            self.update()
+        elif new_frame or new_heat or new_gaze:
+            self.update(self._logical(area))
+
+    def show_overlays(self, *, heatmap: bool, overlays: bool) -> None:
+        """Show or hide the heatmap, and all that lies over the image."""
+        self._heatmap_on, self._overlays_on = heatmap, overlays
+        self.update()
+
+    def _scale_picture(self) -> None:
+        if self._frame is None:
+            self._picture, self._picture_pixels = None, None
+            return
+        size = self.image_rect().size()
+        pixels = self._frame.pixels
+        if (self._frame.width_px, self._frame.height_px) != (size.width(), size.height()):
+            # Bilinear aliases only below half the size; averaging over areas costs five times as much.
+            small = 2 * size.width() < self._frame.width_px
+            way = cv2.INTER_AREA if small else cv2.INTER_LINEAR
+            pixels = cv2.resize(pixels, (size.width(), size.height()), interpolation=way).astype(np.uint8, copy=False)
+        grey = pixels.ndim == 2
+        self._picture_pixels = np.ascontiguousarray(pixels)
+        layout = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
+        self._picture = _borrowed(self._picture_pixels, layout, self.devicePixelRatioF())
+
+    def _scale_heat(self) -> None:
+        """Only what lies wholly inside ``gaze_rect_px`` is coloured."""
+        self._heat = self._heat_pixels = None
+        if self._guidance is None or self._frame is None or self._heat_colours is None:
+            return
+        area = self.image_rect()
+        across, down = area.width() / self._frame.width_px, area.height() / self._frame.height_px
+        top, left, bottom, right = self._guidance.gaze_rect_px
+        x0, y0 = np.ceil([max(left, 0) * across, max(top, 0) * down]).astype(int)
+        x1, y1 = np.floor(
+            [min(right, self._frame.width_px) * across, min(bottom, self._frame.height_px) * down]
+        ).astype(int)
+        if x1 <= x0 or y1 <= y0:
+            return
+        scaled = cv2.resize(self._heat_colours, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_LINEAR)
+        self._heat_pixels = scaled.astype(np.uint8, copy=False)
+        layout = QImage.Format.Format_ARGB32_Premultiplied
+        self._heat = _borrowed(self._heat_pixels, layout, self.devicePixelRatioF())
+        self._heat_at_px = area.topLeft() + QPoint(int(x0), int(y0))
+
+    def _logical(self, area: QRect) -> QRect:
+        """Device pixels to the widget's own, rounded outwards."""
+        ratio = self.devicePixelRatioF()
+        return QRectF(area.x() / ratio, area.y() / ratio, area.width() / ratio, area.height() / ratio).toAlignedRect()
+
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        """Fit the image to the new room."""
+        super().resizeEvent(a0)
+        self._scale_picture()
+        self._scale_heat()
+
+    def paintEvent(self, a0: QPaintEvent | None) -> None:
+        """The surround where it is exposed, the image, then the overlays."""
+        painter = theme.painter_of(self)
+        if self._frame is None or self._picture is None:
+            painter.fillRect(self.rect(), SURROUND)
+            theme.write(
+                painter, QRectF(self.rect()), "Waiting for video", theme.MUTED, 1.6 * theme.em(self), align=theme.CENTRE
+            )
+            return
+        area = self.image_rect()
+        ratio = self.devicePixelRatioF()
+        exposed = a0.region() if a0 is not None else QRegion(self.rect())
+        painter.setClipRegion(exposed.subtracted(QRegion(self._logical(area))))
+        painter.fillRect(self.rect(), SURROUND)
+        painter.setClipping(False)
+        painter.drawImage(QPointF(area.topLeft()) / ratio, self._picture)
+        if self._heat is not None and self.heat_visible:
+            painter.drawImage(QPointF(self._heat_at_px) / ratio, self._heat)
+        if self._overlays_on and self._gaze is not None and self._gaze.valid:
+            self._paint_gaze(painter, area, self._gaze, self._frame)
+
+    def _paint_gaze(self, painter: QPainter, area: QRect, gaze: GazeSample, frame: Frame) -> None:
+        """A ring where the observer looks: white on dark, to be seen on any ground, and open in the middle."""
+        ratio = self.devicePixelRatioF()
+        x = area.x() + (gaze.x_px + 0.5) * area.width() / frame.width_px
+        y = area.y() + (gaze.y_px + 0.5) * area.height() / frame.height_px
+        unit = theme.em(self)
+        painter.setClipRect(self._logical(area))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for width, colour in ((0.36, QColor(0, 0, 0, 170)), (0.14, theme.TEXT)):
+            painter.setPen(QPen(colour, width * unit))
+            painter.drawEllipse(QPointF(x, y) / ratio, unit, unit)
+
+
+def _borrowed(pixels: UInt8Array, layout: QImage.Format, ratio: float) -> QImage:
+    """A QImage on the array's own memory; the caller keeps the array alive."""
+    height, width = pixels.shape[:2]
+    # The stubs ask for bytes; Qt takes any buffer.
+    image = QImage(pixels.data, width, height, pixels.strides[0], layout)  # type: ignore[call-overload]
+    image.setDevicePixelRatio(ratio)
+    return image  # type: ignore[no-any-return]

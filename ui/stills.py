@@ -1,0 +1,85 @@
+"""Pictures of the window, saved: stills by key, and the one screenshot of a run. On Qt's main thread.
+
+Saving takes some tenths of a second, during which Qt lets go of Python's lock: capture and recording go on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtGui import QImage, QImageWriter
+from PyQt6.QtWidgets import QWidget
+
+from assistant.contracts import Frame, Snapshot
+from assistant.errors import SessionError
+
+GRAB_PERIOD_NS = 500_000_000
+
+
+def save_png(image: QImage, path: Path) -> None:
+    """Write under a temporary name, then rename.
+
+    Raises:
+        SessionError: the file cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = QImageWriter(str(unfinished), b"png")
+        writer.setQuality(80)  # for PNG: the faster end of lossless compression
+        problem = "" if writer.write(image) else writer.errorString()
+        if not problem:
+            unfinished.replace(path)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        unfinished.unlink(missing_ok=True)
+        raise SessionError(f"picture '{path}' cannot be written: {problem}")
+
+
+def save_still(window: QWidget, snapshot: Snapshot, frame: Frame) -> Path:
+    """Save the bare image in its own size, and the window as it stands, into ``stills/``.
+
+    The folder lies in the session's, or in the current one when nothing is recorded.
+
+    Raises:
+        SessionError: they cannot be written.
+    """
+    session = snapshot.session
+    folder = (session if session is not None and session.is_dir() else Path.cwd()) / "stills"
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-frame{frame.index:06d}"
+    pixels = np.ascontiguousarray(frame.pixels)
+    layout = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    bare = QImage(pixels.tobytes(), frame.width_px, frame.height_px, pixels.strides[0], layout)
+    image_file = folder / f"{name}.png"
+    save_png(bare, image_file)
+    save_png(window.grab().toImage(), folder / f"{name}-window.png")
+    return image_file
+
+
+class ScreenshotKeeper:
+    """Keeps the last picture of the window that shows the most: a plane with its heatmap, before anything less."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+        self._image: QImage | None = None
+        self._rank = -1
+        self._due_ns = 0
+
+    def consider(self, snapshot: Snapshot, *, heat_visible: bool, now_ns: int, last: bool = False) -> None:
+        """Look at the window now and then, and always when it is the ``last`` chance."""
+        guidance = snapshot.guidance
+        named = guidance is not None and guidance.decision.plane is not None
+        rank = (snapshot.frame is not None) + (guidance is not None) + named + 2 * heat_visible
+        if rank > self._rank or (rank == self._rank and (last or now_ns >= self._due_ns)):
+            self._image = self._window.grab().toImage()
+            self._rank = rank
+            self._due_ns = now_ns + GRAB_PERIOD_NS
+
+    def save(self, path: Path) -> None:
+        """Save what was kept. Raises ``SessionError`` when it cannot be written or nothing was kept."""
+        if self._image is None:
+            raise SessionError(f"screenshot '{path}': the window closed before it showed anything")
+        save_png(self._image, path)

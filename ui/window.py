@@ -1,0 +1,284 @@
+"""The window over a live run: it looks at snapshots and repaints what changed. On Qt's main thread.
+
+A timer asks for the snapshot; nothing in the engine waits for it. The image follows every new snapshot, numbers at a
+pace that can be read, and whatever changes the meaning of the screen (plane, abstention, fault, recording) at once.
+"""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShortcut
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from assistant.clock import MonotonicClock
+from assistant.contracts import Clock, Snapshot, SnapshotSource
+from assistant.errors import SessionError
+from ui import theme
+from ui.banners import Banners
+from ui.checklist import Checklist
+from ui.gaze_legend import GazeLegend
+from ui.header import Header
+from ui.image_view import ImageView
+from ui.keys import ACTIONS, Footer, KeyHelp
+from ui.plane_card import PlaneCard
+from ui.run_facts import RunFacts
+from ui.sound_meter import SoundMeter
+from ui.stills import ScreenshotKeeper, save_still
+from ui.words import banners, statement
+
+PULL_PERIOD_MS = 16
+NUMBERS_PERIOD_NS = 200_000_000
+METER_PERIOD_NS = 100_000_000
+MESSAGE_NS = 5_000_000_000
+STOP_DEADLINE_NS = 20_000_000_000
+
+DESIGN_WIDTH_PX, DESIGN_HEIGHT_PX, DESIGN_EM_PX = 1280, 800, 14
+SIDE_WIDTH_EM = 24
+
+
+class Window(QWidget):
+    """Image, guidance, checklist, microphone, state of the run, and the keys.
+
+    Args:
+        run: what to look at, and to stop.
+        title: of the window.
+        seconds: stop the run after this time.
+        closes_itself: close when the run ends by itself; else the last image stays until the user closes.
+        keeps_screenshot: grab pictures of itself, for ``keeper`` to save.
+    """
+
+    finished = pyqtSignal()
+    """The run has ended, or its time to end is over, and the window is closed."""
+
+    def __init__(
+        self,
+        run: SnapshotSource,
+        *,
+        title: str,
+        seconds: float | None = None,
+        closes_itself: bool = False,
+        keeps_screenshot: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        self.keeper = ScreenshotKeeper(self) if keeps_screenshot else None
+        self.overdue = False
+        self._run = run
+        self._clock = clock or MonotonicClock()
+        self._closes_itself = closes_itself
+        self._until_ns = None if seconds is None else self._clock.now_ns() + round(seconds * 1e9)
+        self._stop_until_ns: int | None = None
+        self._message_until_ns = 0
+        self._is_finished = False
+        self._snapshot: Snapshot | None = None
+        self._has_gaze_map = True
+        self._numbers, self._meter = _Paced(NUMBERS_PERIOD_NS), _Paced(METER_PERIOD_NS)
+        self._meaning: object = None
+
+        self.setWindowTitle(title)
+        self.setMinimumSize(960, 600)
+        self._header, self._banners, self._footer = Header(title, self), Banners(self), Footer(self)
+        self._image_view, self._side = ImageView(self), QWidget(self)
+        self._plane_card, self._checklist = PlaneCard(self._side), Checklist(self._side)
+        self._legend, self._sound_meter = GazeLegend(self._side), SoundMeter(self._side)
+        self._facts, self._help = RunFacts(self._side), KeyHelp(self)
+        self._lay_out()
+        self._connect_actions()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.pull)
+        self._timer.start(PULL_PERIOD_MS)
+
+    def _lay_out(self) -> None:
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, theme.GROUND)
+        self.setPalette(palette)
+        self.setAutoFillBackground(True)
+        column = QVBoxLayout(self._side)
+        for panel in (self._plane_card, self._legend, self._checklist, self._sound_meter, self._facts):
+            column.addWidget(panel)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self._banners)
+        middle.addWidget(self._image_view, 1)
+        body = QHBoxLayout()
+        body.addLayout(middle, 1)
+        body.addWidget(self._side)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self._header)
+        whole.addLayout(body, 1)
+        whole.addWidget(self._footer)
+        self._column, self._body = column, body
+
+    def _connect_actions(self) -> None:
+        reactions = {
+            "heatmap": self._show_overlays,
+            "overlays": self._show_overlays,
+            "still": self._save_still,
+            "fullscreen": self._toggle_full_screen,
+            "help": self._toggle_help,
+            "stop": self.stop,
+        }
+        for action in ACTIONS:
+            button = self._footer.buttons[action.name]
+            button.clicked.connect(reactions[action.name])
+            for key in action.keys:
+                shortcut = QShortcut(QKeySequence(key), self)
+                shortcut.setAutoRepeat(False)
+                shortcut.activated.connect(self._escape if key == "Esc" else button.click)
+
+    # What the timer does ----------------------------------------------------------------------------------------------
+
+    def pull(self) -> None:
+        """Look at the run once: show what is new, and see whether it is time to end."""
+        snapshot, now_ns = self._run.snapshot(), self._clock.now_ns()
+        is_new = self._snapshot is None or snapshot.number != self._snapshot.number
+        if is_new:
+            self._snapshot = snapshot
+            self._image_view.show_snapshot(snapshot)
+        self._show_panels(snapshot if is_new else self._snapshot or snapshot, now_ns, changed=is_new)
+        if self._message_until_ns and now_ns >= self._message_until_ns:
+            self._say("")
+        if self.keeper is not None and is_new:
+            self.keeper.consider(snapshot, heat_visible=self._image_view.heat_visible, now_ns=now_ns)
+
+        if snapshot.ended and (self._closes_itself or self._stop_until_ns is not None):
+            self._finish()
+        elif self._stop_until_ns is not None and now_ns >= self._stop_until_ns:
+            self.overdue = True
+            self._finish()
+        elif self._until_ns is not None and now_ns >= self._until_ns and not snapshot.ended:
+            self.stop()
+
+    def _show_panels(self, snapshot: Snapshot, now_ns: int, *, changed: bool) -> None:
+        said = statement(snapshot)
+        remarks = banners(snapshot, stopping=self._stop_until_ns is not None)
+        meaning = (said.kind, said.headline, remarks, snapshot.recording, snapshot.ended)
+        urgent = meaning != self._meaning
+        if self._numbers.lets_through(now_ns, changed=changed, urgent=urgent):
+            self._meaning = meaning
+            self._header.show_snapshot(snapshot)
+            self._banners.show_banners(remarks)
+            self._plane_card.show_statement(said)
+            named = snapshot.guidance.decision.plane if snapshot.guidance else None
+            self._checklist.show_planes(snapshot.planes, named)
+            self._facts.show_snapshot(snapshot)
+            self._show_legend(snapshot)
+        if self._meter.lets_through(now_ns, changed=changed):
+            self._sound_meter.show_sound(snapshot.sound)
+
+    def _show_legend(self, snapshot: Snapshot) -> None:
+        if snapshot.guidance is not None:
+            self._has_gaze_map = snapshot.guidance.gaze_map is not None
+        buttons = self._footer.buttons
+        if not self._has_gaze_map:
+            self._legend.show_state("not given by this model")
+        elif not buttons["overlays"].isChecked():
+            self._legend.show_state("hidden, O shows it")
+        else:
+            self._legend.show_state("" if buttons["heatmap"].isChecked() else "hidden, H shows it")
+
+    # What the keys do -------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask the run to end; the window closes when it has."""
+        if self._snapshot is not None and self._snapshot.ended:
+            self._finish()
+        elif self._stop_until_ns is None:
+            now_ns = self._clock.now_ns()
+            if self.keeper is not None and self._snapshot is not None:
+                heat_visible = self._image_view.heat_visible
+                self.keeper.consider(self._snapshot, heat_visible=heat_visible, now_ns=now_ns, last=True)
+            self._stop_until_ns = now_ns + STOP_DEADLINE_NS
+            self._run.stop()
+
+    def _escape(self) -> None:
+        """Escape puts away the help first: nobody means to end a scan by it."""
+        if self._help.isVisible():
+            self._toggle_help()
+        else:
+            self._footer.buttons["stop"].click()
+
+    def _show_overlays(self) -> None:
+        heatmap, overlays = (self._footer.buttons[name].isChecked() for name in ("heatmap", "overlays"))
+        self._image_view.show_overlays(heatmap=heatmap, overlays=overlays)
+        if self._snapshot is not None:
+            self._show_legend(self._snapshot)
+
+    def _save_still(self) -> None:
+        if self._snapshot is None or self._snapshot.frame is None:
+            self._say("Nothing to save yet: no image has come")
+            return
+        try:
+            file = save_still(self, self._snapshot, self._snapshot.frame)
+        except SessionError as error:
+            self._say(f"Not saved: {error}")
+        else:
+            self._say(f"Saved: {file}")
+
+    def _toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def _toggle_help(self) -> None:
+        self._help.setVisible(not self._help.isVisible())
+        self._place_help()
+
+    def _say(self, message: str) -> None:
+        self._footer.say(message)
+        self._message_until_ns = self._clock.now_ns() + MESSAGE_NS if message else 0
+
+    # What Qt asks -----------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        """Letters and panels grow with the window."""
+        share = min(self.width() / DESIGN_WIDTH_PX, self.height() / DESIGN_HEIGHT_PX)
+        unit = max(round(DESIGN_EM_PX * share), 10)
+        font = self.font()
+        font.setPixelSize(unit)
+        self.setFont(font)
+        self._side.setFixedWidth(SIDE_WIDTH_EM * unit)
+        gap = round(0.55 * unit)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(gap)
+        self._body.setSpacing(round(0.8 * unit))
+        self._body.setContentsMargins(round(0.8 * unit), 0, round(0.8 * unit), 0)
+        self._place_help()
+        super().resizeEvent(a0)
+
+    def closeEvent(self, a0: QCloseEvent | None) -> None:
+        """Closing asks the run to end, and waits for it with the window open and alive."""
+        if not self._is_finished:
+            self.stop()
+        if a0 is not None:
+            a0.setAccepted(self._is_finished)
+
+    def _place_help(self) -> None:
+        self._help.resize(self._help.sizeHint())
+        self._help.move(self._image_view.geometry().center() - self._help.rect().center())
+        self._help.raise_()
+
+    def _finish(self) -> None:
+        if not self._is_finished:
+            self._is_finished = True
+            self._timer.stop()
+            self.close()
+            self.finished.emit()
+
+
+class _Paced:
+    """Lets changes through at a pace that can be read, urgent ones at once, and the last one always in the end."""
+
+    def __init__(self, period_ns: int) -> None:
+        self._period_ns = period_ns
+        self._due_ns = 0
+        self._waiting = False
+
+    def lets_through(self, now_ns: int, *, changed: bool, urgent: bool = False) -> bool:
+        self._waiting |= changed or urgent
+        if not self._waiting or not (urgent or now_ns >= self._due_ns):
+            return False
+        self._waiting = False
+        self._due_ns = now_ns + self._period_ns
+        return True
