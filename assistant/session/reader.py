@@ -172,6 +172,18 @@ class SessionReader:
         except ValueError as error:
             raise SessionError(f"'{path}' line {number}: {error}") from error
 
+    @property
+    def sound_samples(self) -> int:
+        """How many samples were recorded, gaps left out."""
+        return int(self._sound_table[:, 2].sum())
+
+    def content_per_segment(self) -> list[tuple[int, int]]:
+        """Frames and sound samples of each Matroska file, as the tables say."""
+        return [
+            (int((self._frame_segments == n).sum()), int(self._sound_table[self._sound_table[:, 4] == n, 2].sum()))
+            for n in range(len(self.manifest.segments))
+        ]
+
     def _readable(self, frames: Int64Array, sound: Int64Array) -> tuple[Int64Array, Int64Array]:
         """The rows whose frames and samples reached the Matroska files."""
         kept_frames, kept_sound = [frames[:0]], [sound[:0]]

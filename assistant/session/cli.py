@@ -1,0 +1,62 @@
+"""``sonocue session``: look at recorded sessions. Runs on the main thread; heavy imports happen only when used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from assistant.session.reader import SessionReader
+
+app = typer.Typer(help="Look at recorded sessions.", no_args_is_help=True)
+
+
+@app.command()
+def verify(paths: Annotated[list[Path], typer.Argument(help="Session folders.", metavar="PATH...")]) -> None:
+    """Check that sessions are complete and unaltered; exit status 2 when one is not."""
+    from assistant.session.verify import verify_session
+
+    sound = True
+    for path in paths:
+        problems = verify_session(path)
+        sound = sound and not problems
+        for problem in problems:
+            typer.echo(problem, err=True)
+        if not problems:
+            typer.echo(f"{path}: ok")
+    if not sound:
+        raise typer.Exit(2)
+
+
+@app.command()
+def show(path: Annotated[Path, typer.Argument(help="A session folder.", metavar="PATH")]) -> None:
+    """Say what a session holds."""
+    from assistant.session.reader import SessionReader
+
+    for name, value in _facts(SessionReader(path)):
+        typer.echo(f"{name:<10} {value}")
+
+
+def _facts(reader: SessionReader) -> list[tuple[str, str]]:
+    manifest, header = reader.manifest, reader.header
+    times_ns = reader.frame_times_ns
+    sizes = {f"{s.width_px}x{s.height_px} {'grey' if s.grey else 'RGB'}" for s in manifest.segments if s.video_codec}
+    sound_s = reader.sound_samples / manifest.sample_rate_hz if manifest.sample_rate_hz else 0.0
+    kinds: dict[str, int] = {}
+    for event in reader.timeline():
+        kinds[event.kind] = kinds.get(event.kind, 0) + 1
+    video_s = (int(times_ns[-1]) - int(times_ns[0])) / 1e9 if len(times_ns) else 0.0
+    return [
+        ("session", reader.session_id),
+        ("recorded", manifest.anchor.wall_utc),
+        ("subject", f"{header.subject} ({'consent given' if header.consent else 'no consent for sound'})"),
+        ("origin", header.origin),
+        ("sources", "; ".join(source.name for source in header.sources)),
+        ("video", f"{len(reader)} frames, {video_s:.2f} s, {', '.join(sorted(sizes)) or 'none'}"),
+        ("sound", f"{sound_s:.2f} s at {manifest.sample_rate_hz} Hz" if sound_s else "none"),
+        ("timeline", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "empty"),
+        ("model", header.model_id or "none"),
+        ("complete", "yes" if reader.complete else f"no: {manifest.reason}"),
+    ]

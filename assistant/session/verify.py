@@ -1,0 +1,71 @@
+"""Tells whether a session is as it was when it was closed, or what is wrong with it. Runs on the caller's thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assistant.errors import SessionError
+from assistant.session.manifest import MANIFEST_NAME, file_sha256
+from assistant.session.reader import SessionReader
+from assistant.session.segment_reader import count_content
+
+
+def verify_session(path: Path) -> list[str]:
+    """Problems of a session, each one line for people; empty when all is well.
+
+    Checks the hash of every file, that no file is missing or additional, that the Matroska files hold the frames and
+    samples that the tables list, and that the timeline can be read. A session that was not closed, or not complete,
+    is a problem too: the line says why and how far it opens.
+    """
+    path = Path(path)
+    try:
+        reader = SessionReader(path)
+    except SessionError as error:
+        return [str(error)]
+    manifest = reader.manifest
+    if not manifest.sha256:
+        seconds = _duration_s(reader)
+        return [f"session '{path}' was not closed; {len(reader)} frames, {seconds:.1f} s can be read"]
+    problems = (
+        [] if manifest.complete else [f"session '{path}' is not complete: {manifest.reason or 'no reason given'}"]
+    )
+    for name, expected in manifest.sha256.items():
+        file = path / name
+        if not file.is_file():
+            problems.append(f"'{file}' is missing")
+        elif file_sha256(file) != expected:
+            problems.append(f"'{file}' was altered after the session was closed")
+    listed = {MANIFEST_NAME, *manifest.sha256}
+    problems += [
+        f"'{file}' does not belong to the session" for file in sorted(path.iterdir()) if file.name not in listed
+    ]
+    if not problems:
+        problems += _count_problems(reader)
+    return problems
+
+
+def _count_problems(reader: SessionReader) -> list[str]:
+    """What the tables, the media and the manifest count differently."""
+    problems = []
+    expected = reader.content_per_segment()
+    for segment, counted in zip(reader.manifest.segments, expected, strict=True):
+        found = count_content(reader.path, segment)
+        if found != counted:
+            problems.append(
+                f"'{reader.path / segment.file}': expected {counted[0]} frames and {counted[1]} sound samples, "
+                f"got {found[0]} and {found[1]}"
+            )
+    try:
+        lines = sum(1 for _ in reader.timeline())
+    except SessionError as error:
+        return [*problems, str(error)]
+    if lines != reader.manifest.timeline_lines:
+        problems.append(
+            f"session '{reader.path}': expected {reader.manifest.timeline_lines} timeline lines, got {lines}"
+        )
+    return problems
+
+
+def _duration_s(reader: SessionReader) -> float:
+    times_ns = reader.frame_times_ns
+    return (int(times_ns[-1]) - int(times_ns[0])) / 1e9 if len(times_ns) else 0.0
