@@ -1,0 +1,128 @@
+"""Simulated gaze: fixations on the structures that matter for the plane under search, saccades between them, 90 Hz.
+
+Fixations follow the tissue (pursuit). A saccade's duration grows with its amplitude as 2.2 ms a degree and 21 ms (main
+sequence: Carpenter 1988). All from the seed; runs on the thread that asks for gaze.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from assistant.contracts import GazeSample
+from plugins.phantom.geometry import Float64Array, Pose, Viewport
+from plugins.phantom.probe_path import ProbePath, Visit
+
+RATE_HZ = 90
+_VISIBLE_MM = 6.0
+"""A structure at most this far off the image plane draws the eye."""
+_PX_PER_DEGREE = 28.0
+"""On a screen 600 pixels high that fills some 20 degrees; scaled with the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixation:
+    """The eye rests.
+
+    Attributes:
+        start_s, end_s: seconds since the scan began; the saccade to it ends at ``start_s``.
+        structure: the landmark looked at, or None for a place without meaning.
+        offset_mm: ``(2,)`` lateral and axial miss of the eye; for no structure, the place itself.
+    """
+
+    start_s: float
+    end_s: float
+    structure: str | None
+    offset_mm: Float64Array
+
+
+class SimulatedGaze:
+    """The eye of one examination. Plans ahead as it is asked; not thread-safe."""
+
+    def __init__(
+        self,
+        path: ProbePath,
+        landmarks_mm: Mapping[str, Float64Array],
+        viewport: Callable[[Visit], Viewport],
+        seed: int,
+    ) -> None:
+        self._path = path
+        self._landmarks = landmarks_mm
+        self._viewport = viewport
+        self._rng = np.random.default_rng([seed, 4])
+        self._bias = self._rng.normal(0.0, 0.12, 2)  # calibration, degrees
+
+    def fixations(self) -> Iterator[Fixation]:
+        """All fixations in order, without an end."""
+        start_s, recent = 0.0, ""
+        while True:
+            end_s = start_s + float(self._rng.uniform(0.2, 0.6))
+            structure, offset = self._attend(start_s, recent)
+            recent = structure or ""
+            yield Fixation(start_s, end_s, structure, offset)
+            start_s = end_s + float(self._rng.uniform(0.03, 0.06))
+
+    def _attend(self, time_s: float, recent: str) -> tuple[str | None, Float64Array]:
+        rng = self._rng
+        visit, pose = self._path.visit_at(time_s), self._path.pose(time_s)
+        seen = [name for name in visit.plane.structures if self._visible(name, visit, pose)]
+        others = [name for name in seen if name != recent] or seen
+        if others and rng.random() < 0.9:
+            weights = 1.0 / np.arange(1, len(others) + 1)
+            return str(rng.choice(others, p=weights / weights.sum())), rng.normal(0.0, 1.0, 2)
+        depth_mm = visit.sector.depth_mm
+        return None, np.array([rng.normal(0.0, 0.18 * depth_mm), rng.normal(0.52 * depth_mm, 0.15 * depth_mm)])
+
+    def _visible(self, name: str, visit: Visit, pose: Pose) -> bool:
+        lateral_mm, axial_mm, off_mm = pose.to_probe_mm(self._landmarks[name])
+        return abs(float(off_mm)) < _VISIBLE_MM and visit.sector.covers(float(lateral_mm), float(axial_mm), margin=0.03)
+
+    def samples(self) -> Iterator[GazeSample]:
+        """All samples in order, without an end; ``captured_ns`` counts from the start of the scan."""
+        rng = np.random.default_rng([int(self._rng.integers(2**31)), 5])
+        fixations = self.fixations()
+        last, now = None, next(fixations)
+        number, blink_until_s, next_blink_s = 0, -1.0, float(rng.uniform(2, 6))
+        while True:
+            time_s = number / RATE_HZ
+            while time_s >= now.end_s:
+                last, now = now, next(fixations)
+            if time_s >= next_blink_s:
+                blink_until_s = time_s + float(rng.uniform(0.1, 0.2))
+                next_blink_s = blink_until_s + float(rng.exponential(4.0)) + 1.0
+            x_px, y_px = self._place(last, now, time_s)
+            noise = rng.normal(0.0, 0.08, 2)
+            lost = time_s < blink_until_s or rng.random() < 0.004
+            captured_ns = number * 1_000_000_000 // RATE_HZ
+            per_degree = self._per_degree(time_s)
+            x_px, y_px = (p + (b + n) * per_degree for p, b, n in zip((x_px, y_px), self._bias, noise, strict=True))
+            yield (
+                GazeSample(captured_ns, float("nan"), float("nan"), False)
+                if lost
+                else GazeSample(captured_ns, x_px, y_px)
+            )
+            number += 1
+
+    def _per_degree(self, time_s: float) -> float:
+        return _PX_PER_DEGREE * self._viewport(self._path.visit_at(time_s)).height_px / 528.0
+
+    def _place(self, last: Fixation | None, now: Fixation, time_s: float) -> tuple[float, float]:
+        target = self._project(now, time_s)
+        if last is None or time_s >= now.start_s:
+            return target
+        origin = self._project(last, time_s)
+        degrees = float(np.hypot(target[0] - origin[0], target[1] - origin[1])) / self._per_degree(time_s)
+        duration_s = min(0.0022 * degrees + 0.021, now.start_s - last.end_s)
+        share = float(np.clip(1.0 - (now.start_s - time_s) / duration_s, 0.0, 1.0))
+        share = share * share * (3.0 - 2.0 * share)
+        return origin[0] + share * (target[0] - origin[0]), origin[1] + share * (target[1] - origin[1])
+
+    def _project(self, fixation: Fixation, time_s: float) -> tuple[float, float]:
+        view = self._viewport(self._path.visit_at(time_s))
+        lateral_mm, axial_mm = fixation.offset_mm
+        if fixation.structure is not None:
+            place = self._path.pose(time_s).to_probe_mm(self._landmarks[fixation.structure])
+            lateral_mm, axial_mm = lateral_mm + place[0], axial_mm + place[1]
+        return view.to_px(float(lateral_mm), float(axial_mm))

@@ -1,0 +1,139 @@
+"""Where the probe stands and what its sector covers: the one place that maps tissue to beams and beams to pixels.
+
+Frames of reference
+-------------------
+- *Fetal frame*, millimetres: x to the fetus's left, y to its front, z to its head.
+- *Probe frame*, millimetres: lateral (to the right on screen), axial (into the body, down on screen), normal (out of
+  the image plane); the origin is the middle of the probe's face.
+- *Screen*, pixels: as in ``assistant/contracts.py``.
+
+Pure functions and values; used by whoever renders, labels or looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.contracts import Float32Array
+
+Float64Array = npt.NDArray[np.float64]
+
+N_BEAMS = 192
+N_SAMPLES = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The probe's position and orientation in the fetal frame.
+
+    Attributes:
+        focus_mm: ``(3,)`` the point under the middle of the probe that is looked at.
+        rotation: ``(3, 3)`` orthonormal; its columns are the lateral, axial and normal directions.
+        standoff_mm: depth of ``focus_mm`` below the probe's face.
+    """
+
+    focus_mm: Float64Array
+    rotation: Float64Array
+    standoff_mm: float
+
+    @property
+    def face_mm(self) -> Float64Array:
+        """``(3,)`` the middle of the probe's face."""
+        return self.focus_mm - self.standoff_mm * self.rotation[:, 1]
+
+    @property
+    def normal(self) -> Float64Array:
+        """``(3,)`` unit normal of the image plane."""
+        return self.rotation[:, 2]
+
+    def to_probe_mm(self, point_mm: Float64Array) -> Float64Array:
+        """``(3,)`` lateral, axial and out-of-plane coordinates of a point of the fetal frame."""
+        return self.rotation.T @ (point_mm - self.face_mm)
+
+
+@dataclass(frozen=True, slots=True)
+class Sector:
+    """The field of view of a convex probe.
+
+    Attributes:
+        radius_mm: radius of the probe's face.
+        half_angle_rad: angle between the middle beam and the outermost.
+        depth_mm: how deep the image reaches below the face.
+    """
+
+    radius_mm: float
+    half_angle_rad: float
+    depth_mm: float
+
+    @property
+    def sag_mm(self) -> float:
+        """How far the outermost beams begin above the middle of the face."""
+        return float(self.radius_mm * (1.0 - np.cos(self.half_angle_rad)))
+
+    @property
+    def sample_mm(self) -> float:
+        """Distance of two samples along a beam."""
+        return self.depth_mm / (N_SAMPLES - 1)
+
+    @property
+    def beam_rad(self) -> float:
+        """Angle between neighbouring beams."""
+        return 2.0 * self.half_angle_rad / (N_BEAMS - 1)
+
+    def depths_mm(self) -> Float32Array:
+        """``(N_SAMPLES,)`` depth of each sample below the face."""
+        return np.linspace(0.0, self.depth_mm, N_SAMPLES, dtype=np.float32)
+
+    def grid_mm(self) -> tuple[Float32Array, Float32Array]:
+        """Lateral and axial coordinates, each ``(N_SAMPLES, N_BEAMS)``, of all samples in the image plane."""
+        angle = np.linspace(-self.half_angle_rad, self.half_angle_rad, N_BEAMS, dtype=np.float32)[None, :]
+        range_mm = (self.depths_mm() + np.float32(self.radius_mm))[:, None]
+        return range_mm * np.sin(angle), range_mm * np.cos(angle) - np.float32(self.radius_mm)
+
+    def polar(self, lateral_mm: Float64Array, axial_mm: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Angle from the middle beam (rad) and depth below the face (mm) of points in the image plane."""
+        from_apex_mm = axial_mm + self.radius_mm
+        return np.arctan2(lateral_mm, from_apex_mm), np.hypot(lateral_mm, from_apex_mm) - self.radius_mm
+
+    def covers(self, lateral_mm: float, axial_mm: float, *, margin: float = 0.0) -> bool:
+        """Whether a point of the image plane lies in the sector, at least ``margin`` (a fraction) off its borders."""
+        angle, depth = self.polar(np.float64(lateral_mm), np.float64(axial_mm))
+        inside = abs(float(angle)) <= (1.0 - margin) * self.half_angle_rad
+        return inside and margin * self.depth_mm <= float(depth) <= (1.0 - margin) * self.depth_mm
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """The rectangle of the screen that shows a sector.
+
+    Attributes:
+        top_px, left_px, height_px, width_px: the rectangle.
+        sector: what it shows, as large as the height allows, centred.
+    """
+
+    top_px: int
+    left_px: int
+    height_px: int
+    width_px: int
+    sector: Sector
+
+    @property
+    def px_per_mm(self) -> float:
+        return (self.height_px - 1) / (self.sector.depth_mm + self.sector.sag_mm)
+
+    def to_px(self, lateral_mm: float, axial_mm: float) -> tuple[float, float]:
+        """X and y on the screen of a point of the image plane."""
+        x_px = self.left_px + 0.5 * (self.width_px - 1) + lateral_mm * self.px_per_mm
+        return x_px, self.top_px + (axial_mm + self.sector.sag_mm) * self.px_per_mm
+
+    def beam_maps(self) -> tuple[Float32Array, Float32Array]:
+        """For each pixel of the rectangle its beam and its sample, ``(height_px, width_px)`` float32, for ``cv2.remap``."""
+        columns = np.arange(self.width_px) - 0.5 * (self.width_px - 1)
+        rows = np.arange(self.height_px)
+        lateral_mm, axial_mm = np.meshgrid(columns / self.px_per_mm, rows / self.px_per_mm - self.sector.sag_mm)
+        angle, depth_mm = self.sector.polar(lateral_mm, axial_mm)
+        beams = (angle + self.sector.half_angle_rad) / self.sector.beam_rad
+        return beams.astype(np.float32), (depth_mm / self.sector.sample_mm).astype(np.float32)

@@ -1,0 +1,117 @@
+"""Takes the live scan from the process that renders it, so that rendering never holds this process's interpreter lock.
+
+One thread (``phantom-reader``) reads the pipe into a bounded queue for each stream. The pipe and the queue of frames
+hold the renderer back: it is about a second ahead. Nothing is shared with it but the pipe, so that closing, or the
+death of either process, ends the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator
+from dataclasses import asdict
+
+from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind
+from assistant.errors import SourceError
+from plugins.phantom.scan import ScanSettings
+
+# How much of each stream waits at most: frames hold the renderer back; of another stream that nobody reads, the oldest go.
+_CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class RenderedScan:
+    """The streams of a scan that another process renders."""
+
+    def __init__(self, settings: ScanSettings) -> None:
+        """Start the process. Raises ``SourceError`` when it cannot be started."""
+        command = [sys.executable, "-m", "plugins.phantom.render_process", json.dumps(asdict(settings))]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 20, env=os.environ | _ONE_THREAD
+            )
+        except OSError as error:
+            raise SourceError(f"the software scanner's process cannot be started: {error}") from error
+        self._queues: dict[StreamKind, deque[StreamItem]] = {stream: deque(maxlen=n) for stream, n in _CAPACITY.items()}
+        self._waiting: dict[StreamKind, int] = dict.fromkeys(_CAPACITY, 0)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._ended = False
+        self._failure = ""
+        self._reader = threading.Thread(target=self._read_pipe, name="phantom-reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The rendering process."""
+        return self._process.pid
+
+    def items(self, stream: StreamKind) -> Generator[StreamItem, None, None]:
+        """The items of one stream as they come; waits for them. Raises ``SourceError`` when the process failed."""
+        queue = self._queues[stream]
+        while True:
+            with self._changed:
+                self._waiting[stream] += 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: queue or self._ended or self._closed)
+                self._waiting[stream] -= 1
+                if self._closed or not queue:
+                    break
+                item = queue.popleft()
+            yield item
+        if self._failure and not self._closed:
+            raise SourceError(self._failure)
+
+    def close(self) -> None:
+        """End the process and every wait. Idempotent; from any thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def _read_pipe(self) -> None:
+        """Runs on the reader thread until the scan or the process ends."""
+        failure = ""
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - it was asked for
+        with pipe:
+            try:
+                while (message := pickle.load(pipe)) is not None:  # noqa: S301 - our own process wrote it
+                    if isinstance(message, str):
+                        failure = message
+                        break
+                    self._enqueue(message)
+            except (EOFError, pickle.UnpicklingError):
+                status = self._process.wait()
+                failure = f"the software scanner's process ended (status {status}) before the scan did: start it again"
+        with self._changed:
+            self._ended, self._failure = True, failure
+            self._changed.notify_all()
+
+    def _enqueue(self, item: StreamItem) -> None:
+        with self._changed:
+            if isinstance(item, Frame):
+                self._changed.wait_for(self._may_go_on)
+            self._queues[_stream_of(item)].append(item)
+            self._changed.notify_all()
+
+    def _may_go_on(self) -> bool:
+        """There is room for a frame; or somebody waits for another stream, and then the oldest frame is given up."""
+        starving = any(self._waiting[stream] and not queue for stream, queue in self._queues.items())
+        return self._closed or starving or len(self._queues["video"]) < _CAPACITY["video"]
+
+
+def _stream_of(item: StreamItem) -> StreamKind:
+    if isinstance(item, Frame):
+        return "video"
+    if isinstance(item, AudioBlock):
+        return "sound"
+    return "gaze" if isinstance(item, GazeSample) else "events"

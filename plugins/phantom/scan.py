@@ -1,0 +1,150 @@
+"""One examination by the software scanner: four streams that follow from a seed, and from nothing else.
+
+Each stream plans the same probe path for itself, so that streams need no lock between them and may run at different
+speeds, on different threads. Times count from the start of the scan.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent
+from plugins.phantom.anatomy import Fetus, build_fetus
+from plugins.phantom.bmode import BModeRenderer, Machine
+from plugins.phantom.gaze import SimulatedGaze
+from plugins.phantom.geometry import Pose, Sector, Viewport
+from plugins.phantom.narration import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Narration
+from plugins.phantom.planes import label
+from plugins.phantom.probe_path import ProbePath, Visit
+from plugins.phantom.screen import Screen
+
+FPS = 30
+STREAMS: tuple[StreamKind, ...] = ("sound", "gaze", "events", "video")
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """What a scan follows from.
+
+    Attributes:
+        seed: the subject and all else.
+        seconds: length; None: without an end.
+        relevant_share: share of utterances that fit the image, in [0, 1].
+        width_px, height_px: of the screen.
+    """
+
+    seed: int = 1
+    seconds: float | None = None
+    relevant_share: float = 0.7
+    width_px: int = 800
+    height_px: int = 600
+
+
+class Scan:
+    """A subject, a machine and an examination."""
+
+    def __init__(self, settings: ScanSettings) -> None:
+        self.settings = settings
+        rng = np.random.default_rng([settings.seed, 1])
+        self.fetus: Fetus = build_fetus(rng)
+        self.machine = Machine(
+            frequency_mhz=float(rng.choice([3.5, 4.0, 4.5, 5.0])),
+            gain_db=float(rng.integers(-4, 5)),
+            dynamic_range_db=float(rng.choice([54, 58, 62, 66])),
+            focus_mm=float(rng.choice([50, 60, 70])),
+            wall_mm=float(rng.uniform(11.0, 20.0)),
+        )
+        half_angle = float(np.radians(rng.uniform(30.0, 36.0)))
+        depth_mm = float(rng.choice([92.0, 98.0, 104.0, 110.0])) * (0.5 + 0.5 * self.fetus.scale)
+        self._sector = Sector(float(rng.choice([45.0, 50.0, 55.0])), half_angle, depth_mm)
+        exam = f"DOE JANE {settings.seed % 10_000:04d}   GA {round(20 * self.fetus.scale)}w"
+        self.screen = Screen(settings.height_px, settings.width_px, self.machine, exam)
+
+    def path(self) -> ProbePath:
+        """The probe's path, planned anew; always the same."""
+        return ProbePath(self.fetus, self._sector, self.settings.seed)
+
+    def viewport(self, visit: Visit) -> Viewport:
+        """Where the sector stands on screen during a visit."""
+        return self.screen.viewport(visit.sector)
+
+    def renderer(self) -> BModeRenderer:
+        """A renderer of this subject; one for each thread."""
+        return BModeRenderer(self.fetus.volume, self.machine, heart=self.fetus.heart, noise_seed=self.settings.seed)
+
+    def label(self, visit: Visit, pose: Pose) -> str:
+        """Which plane an image shows: a fact of the pose."""
+        return label(self.fetus.planes, pose, visit.sector)
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """The video."""
+        path, renderer = self.path(), self.renderer()
+        for index, captured_ns in self._ticks(FPS):
+            time_s = captured_ns / SECOND_NS
+            sector = path.visit_at(time_s).sector
+            grey = renderer.grey(path.pose(time_s), sector, time_s, index)
+            yield Frame(index, captured_ns, self.screen.show(grey, sector))
+
+    def sound(self) -> Generator[AudioBlock, None, None]:
+        """The narration."""
+        blocks = self._narration().blocks()
+        for number, captured_ns in self._ticks(SAMPLE_RATE_HZ / BLOCK_SAMPLES):
+            yield AudioBlock(number * BLOCK_SAMPLES, captured_ns, SAMPLE_RATE_HZ, next(blocks))
+
+    def gaze(self) -> Generator[GazeSample, None, None]:
+        """Where the sonographer looks."""
+        samples = self.simulated_gaze().samples()
+        for sample in samples:
+            if self._over(sample.captured_ns):
+                return
+            yield sample
+
+    def simulated_gaze(self) -> SimulatedGaze:
+        """The eye of this examination, from the beginning."""
+        return SimulatedGaze(self.path(), self.fetus.landmarks_mm, self.viewport, self.settings.seed)
+
+    def events(self) -> Generator[TimelineEvent, None, None]:
+        """The truth about frames and utterances, in order of time."""
+        yield from heapq.merge(self._frame_truth(), self._utterance_truth(), key=lambda event: event.captured_ns)
+
+    def streams(self) -> dict[StreamKind, Generator[StreamItem, None, None]]:
+        """Each stream by its kind."""
+        return {"sound": self.sound(), "gaze": self.gaze(), "events": self.events(), "video": self.frames()}
+
+    def items(self) -> Iterator[StreamItem]:
+        """All streams, in order of time."""
+        return heapq.merge(*self.streams().values(), key=lambda item: item.captured_ns)
+
+    def _frame_truth(self) -> Iterator[TimelineEvent]:
+        path = self.path()
+        for index, captured_ns in self._ticks(FPS):
+            time_s = captured_ns / SECOND_NS
+            plane = self.label(path.visit_at(time_s), path.pose(time_s))
+            yield TimelineEvent(captured_ns, "truth", {"frame_index": index, "plane": plane})
+
+    def _utterance_truth(self) -> Iterator[TimelineEvent]:
+        for said in self._narration().utterances():
+            start_ns, end_ns = (n * SECOND_NS // SAMPLE_RATE_HZ for n in (said.start_sample, said.end_sample))
+            if self._over(start_ns):
+                return
+            data = {"utterance": said.words, "end_ns": end_ns, "relevant": said.relevant, "plane": said.plane}
+            yield TimelineEvent(start_ns, "truth", data)
+
+    def _narration(self) -> Narration:
+        return Narration(self.path(), self.settings.seed, self.settings.relevant_share)
+
+    def _ticks(self, rate_hz: float) -> Iterator[tuple[int, int]]:
+        """Number and time of each item of a stream, until the scan is over."""
+        number = 0
+        while not self._over(captured_ns := int(number * SECOND_NS / rate_hz)):
+            yield number, captured_ns
+            number += 1
+
+    def _over(self, time_ns: int) -> bool:
+        seconds = self.settings.seconds
+        return seconds is not None and time_ns >= seconds * SECOND_NS
