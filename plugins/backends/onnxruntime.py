@@ -55,7 +55,12 @@ class OnnxRuntimeBackend:
         # Its threads would spin between two frames and take the processor from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                file,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=False,  # the fallback prints on standard output, where our JSON goes
+            )
             self._input = self._checked_input(session, file)
             self._session = session
             spec = bundle.preprocessing

@@ -121,11 +121,8 @@ def create(threads: int) -> OpenVinoBackend:
 
 
 def _one_line(error: Exception) -> str:
-    """The first line of an OpenVINO message that says what, not where in its source."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = (
-        [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API"))]
-        or lines
-        or [repr(error)]
-    )
-    return telling[0][:200]
+    """What an OpenVINO message says, without where in its source it was raised."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    noise = ("Exception from", "Check ", "FrontEnd API", "Loading input model")
+    telling = [line for line in lines if not line.startswith(noise)] or lines or [repr(error)]
+    return " ".join(telling)[:200]

@@ -116,7 +116,9 @@ def test_missing_precision_is_one_line(backend, tiny_bundle):
         backend.load(tiny_bundle, "int8")
 
 
-@pytest.mark.parametrize("damage", ["empty", "garbage", "text", "cut in half", "cut at the end", "missing"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "garbage", "text", "cut in half", "cut at the end", "name not text", "missing"]
+)
 def test_damaged_network_is_one_line(backend, tiny_bundle, tmp_path, damage, capfd):
     whole = tiny_bundle.onnx["float"].read_bytes()
     content = {
@@ -125,6 +127,7 @@ def test_damaged_network_is_one_line(backend, tiny_bundle, tmp_path, damage, cap
         "text": b"not a network\n" * 10,
         "cut in half": whole[: len(whole) // 2],
         "cut at the end": whole[:-7],
+        "name not text": whole.replace(b"gaze_logits", b"gaze_\xff\xffgits"),
         "missing": None,
     }[damage]
     file = tmp_path / "model.onnx"
@@ -134,7 +137,7 @@ def test_damaged_network_is_one_line(backend, tiny_bundle, tmp_path, damage, cap
         backend.load(dataclasses.replace(tiny_bundle, onnx={"float": file}), "float")
     assert len(str(caught.value).splitlines()) == 1
     assert str(file) in str(caught.value)
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr() == ("", "")
 
 
 def test_network_without_the_outputs_is_refused_by_name(backend, tiny_bundle, tmp_path):
