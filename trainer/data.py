@@ -1,0 +1,309 @@
+"""From recordings to what the training loops draw: splits by subject, windows with speech, clips, labelled frames.
+
+Called by the command's only thread. Everything random takes its generator from the caller.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.class_list import ClassList, load_class_list
+from assistant.contracts import Float32Array, Origin, Preprocessing, UInt8Array
+from assistant.errors import TrainingError
+from assistant.metrics import fixation_density
+from trainer.config import DataConfig, TrainConfig
+from trainer.pairs import Windows
+from trainer.recordings import MEL_HOP_S, UNLABELLED, Recording, load_recordings
+
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+
+_SPEECH = 0.5
+"""Probability from which a chunk counts as speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Subjects for training, for choosing and calibrating, and for the final figures. No subject stands in two."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """All recordings, split, with what they have in common.
+
+    Attributes:
+        recordings: in order of their session's name.
+        split: by subject.
+        classes: planes that the model will know and the background, in the order of the class list.
+        background: the class that means no standard plane.
+        preprocessing: how the network's input is made; mean and standard deviation are those of the training frames.
+        origin: ``phantom`` when any recording is.
+        rejected: sessions that could not be used, with the reason.
+    """
+
+    recordings: tuple[Recording, ...]
+    split: Split
+    classes: tuple[str, ...]
+    background: str
+    preprocessing: Preprocessing
+    origin: Origin
+    rejected: tuple[tuple[str, str], ...]
+
+    def of(self, subjects: Sequence[str]) -> tuple[Recording, ...]:
+        """The recordings of these subjects."""
+        return tuple(recording for recording in self.recordings if recording.subject in subjects)
+
+
+def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Callable[[str], None]) -> Dataset:
+    """Decode (or find decoded) all sessions of a folder and split them.
+
+    Sessions that cannot be used are listed in ``run/rejected.json``.
+
+    Raises:
+        TrainingError: there is too little to train on; the message says what is missing.
+    """
+    class_list = load_class_list(config.class_list)
+    recordings: list[Recording] = []
+    rejected: list[tuple[str, str]] = []
+    for item in load_recordings(sessions, config.data, class_list, run / "cache"):
+        if isinstance(item, Recording):
+            recordings.append(item)
+            progress(f"{item.session_id}: {len(item.frames)} frames of {item.subject}")
+        else:
+            rejected.append((item[0].name, item[1]))
+            progress(f"left out: {item[1]}")
+    (run / "rejected.json").write_text(json.dumps(dict(rejected), indent=2) + "\n", encoding="utf-8")
+    if not recordings:
+        raise TrainingError(f"none of the {len(rejected)} sessions in '{sessions}' can be used: {rejected[0][1]}")
+    return assemble(recordings, config, class_list, rejected)
+
+
+def assemble(
+    recordings: Sequence[Recording],
+    config: TrainConfig,
+    class_list: ClassList,
+    rejected: Sequence[tuple[str, str]] = (),
+) -> Dataset:
+    """Recordings to a dataset: split, classes, normalisation. Raises ``TrainingError``."""
+    crops = {recording.crop for recording in recordings}
+    if len(crops) > 1:
+        raise TrainingError(f"sessions disagree about the sector's crop ({len(crops)} crops): train on one scanner's")
+    split = split_subjects([r.subject for r in recordings], config.data, config.seed)
+    train = [recording for recording in recordings if recording.subject in split.train]
+    # One in four frames is enough for two moments.
+    pixels = np.concatenate([recording.frames[::4].ravel() for recording in train])
+    preprocessing = Preprocessing(
+        crop=recordings[0].crop,
+        height_px=config.data.height_px,
+        width_px=config.data.width_px,
+        mean=round(float(pixels.mean()), 2),
+        std=round(max(float(pixels.std()), 1.0), 2),
+    )
+    return Dataset(
+        recordings=tuple(recordings),
+        split=split,
+        classes=_known_classes(train, config, class_list),
+        background=class_list.background,
+        preprocessing=preprocessing,
+        origin="phantom" if any(r.origin == "phantom" for r in recordings) else "real",
+        rejected=tuple(rejected),
+    )
+
+
+def split_subjects(subjects: Sequence[str], config: DataConfig, seed: int) -> Split:
+    """Draw subjects for validation and test; at least one each, the others train.
+
+    Raises:
+        TrainingError: fewer than three subjects.
+    """
+    names = sorted(set(subjects))
+    if len(names) < 3:
+        raise TrainingError(
+            f"expected sessions of at least 3 subjects (to train, to validate, to test), got {len(names)}: "
+            f"{', '.join(names)}; record more people"
+        )
+    n_validation = max(1, round(config.validation * len(names)))
+    n_test = max(1, round(config.test * len(names)))
+    if n_validation + n_test >= len(names):
+        raise TrainingError(
+            f"no subject is left to train on: {n_validation} validate and {n_test} test of {len(names)}"
+        )
+    drawn = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    return Split(
+        train=tuple(sorted(drawn[n_validation + n_test :])),
+        validation=tuple(sorted(drawn[:n_validation])),
+        test=tuple(sorted(drawn[n_validation : n_validation + n_test])),
+    )
+
+
+def _known_classes(train: Sequence[Recording], config: TrainConfig, class_list: ClassList) -> tuple[str, ...]:
+    labels = np.concatenate([recording.labels for recording in train])
+    counts = dict(
+        zip(class_list.classes, np.bincount(labels[labels >= 0], minlength=len(class_list.classes)), strict=True)
+    )
+    wanted = set(config.classes) | {class_list.background}
+    strange = wanted - set(class_list.classes)
+    if strange:
+        raise TrainingError(f"class list '{class_list.name}' has no class called {', '.join(sorted(strange))}")
+    empty = [name for name in class_list.classes if name in wanted and not counts[name]]
+    if empty and (config.classes or labels.max(initial=-1) >= 0):
+        raise TrainingError(f"no example among the training subjects of: {', '.join(empty)}; record or label some")
+    known = tuple(name for name in class_list.classes if (name in wanted if config.classes else counts[name]))
+    if len(known) < 2:
+        raise TrainingError(
+            "no labelled standard plane among the training subjects: label frames, or use the phantom's"
+        )
+    return known
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Video and speech
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def speech_windows(recordings: Sequence[Recording], config: DataConfig) -> Windows:
+    """All moments whose speech window holds enough speech, on an even grid over each recording."""
+    numbers, centres = [], []
+    reach_s = max(config.clip_s, config.speech_s) / 2
+    for number, recording in enumerate(recordings):
+        end_s = min(recording.times_s[-1], recording.log_mel_s + MEL_HOP_S * recording.log_mel.shape[1])
+        grid = np.arange(max(0.0, recording.log_mel_s) + reach_s, end_s - reach_s, config.window_step_s)
+        voiced = np.concatenate([[0], np.cumsum(recording.speech >= _SPEECH)])
+        first = np.searchsorted(recording.speech_s, grid - config.speech_s / 2)
+        last = np.searchsorted(recording.speech_s, grid + config.speech_s / 2)
+        share = (voiced[last] - voiced[first]) / np.maximum(last - first, 1)
+        kept = grid[share >= max(config.min_speech, 1e-9)]
+        numbers.append(np.full(len(kept), number, np.int64))
+        centres.append(kept)
+    return Windows(np.concatenate(numbers), np.concatenate(centres))
+
+
+def clips(
+    recordings: Sequence[Recording], number: Int64Array, centre_s: Float64Array, config: DataConfig
+) -> UInt8Array:
+    """Clips around these moments, ``(N, T, H, W)`` uint8: the nearest frames kept, evenly over ``clip_s``."""
+    offsets = (np.arange(config.clip_frames) + 0.5) / config.clip_frames * config.clip_s - config.clip_s / 2
+    found = []
+    for r, centre in zip(number, centre_s, strict=True):
+        recording = recordings[r]
+        found.append(recording.frames[_nearest(recording.times_s, centre + offsets)])
+    return np.stack(found)
+
+
+def speech_of(
+    recordings: Sequence[Recording], number: Int64Array, centre_s: Float64Array, config: DataConfig
+) -> Float32Array:
+    """Log-mel windows around these moments, ``(N, n_mels, speech_s / 10 ms)`` float32."""
+    columns = round(config.speech_s / MEL_HOP_S)
+    found = []
+    for r, centre in zip(number, centre_s, strict=True):
+        mel = recordings[r].log_mel
+        first = round((centre - config.speech_s / 2 - recordings[r].log_mel_s) / MEL_HOP_S)
+        first = min(max(first, 0), mel.shape[1] - columns)
+        found.append(mel[:, first : first + columns])
+    return np.stack(found)
+
+
+def true_relevance(recordings: Sequence[Recording], windows: Windows, config: DataConfig) -> Float64Array:
+    """Share of each window's told speech that is about the image, ``(n_pairs,)``; NaN where nothing is known."""
+    found = np.full(len(windows), np.nan)
+    for i, (r, centre) in enumerate(zip(windows.recording, windows.centre_s, strict=True)):
+        start_s, end_s, relevant = recordings[r].utterances.T
+        overlap = np.minimum(end_s, centre + config.speech_s / 2) - np.maximum(start_s, centre - config.speech_s / 2)
+        overlap = np.maximum(overlap, 0.0)
+        if overlap.sum() > 0:
+            found[i] = (overlap * relevant).sum() / overlap.sum()
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Labelled frames
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFrames:
+    """Frames with a plane, a gaze, or both.
+
+    Attributes:
+        pixels: ``(n, H, W)`` uint8.
+        labels: ``(n,)`` int64 into the dataset's ``classes``, or ``UNLABELLED``.
+        points: per frame ``(k, 2)`` (x, y) in pixels of the gaze map; k may be 0.
+        density: ``(n, h, w)`` float32, each sums to 1; zeros without gaze.
+        recording: ``(n,)`` which recording each is from.
+        unknown: labelled frames left out, because the model does not know their class.
+    """
+
+    pixels: UInt8Array
+    labels: Int64Array
+    points: tuple[Float64Array, ...]
+    density: Float32Array
+    recording: Int64Array
+    unknown: int
+
+    @property
+    def has_gaze(self) -> npt.NDArray[np.bool_]:
+        """``(n,)`` True where there is at least one point."""
+        return np.array([len(points) > 0 for points in self.points], bool)
+
+
+def labelled_frames(
+    recordings: Sequence[Recording], dataset: Dataset, config: TrainConfig, class_list: ClassList
+) -> LabelledFrames:
+    """All frames of these recordings that can teach or test one of the heads."""
+    shape = (config.data.height_px // 4, config.data.width_px // 4)
+    to_model = np.array([dataset.classes.index(c) if c in dataset.classes else -2 for c in class_list.classes] + [-1])
+    pixels, labels, numbers, unknown = [], [], [], 0
+    points: list[Float64Array] = []
+    for number, recording in enumerate(recordings):
+        mapped = to_model[recording.labels]  # UNLABELLED is -1, the last entry
+        fixations = _points(recording, shape, config.data.gaze_window_s)
+        useful = [i for i in range(len(mapped)) if mapped[i] >= 0 or (mapped[i] == UNLABELLED and len(fixations[i]))]
+        unknown += int((mapped == -2).sum())
+        pixels.append(recording.frames[useful])
+        labels.append(mapped[useful])
+        points.extend(fixations[i] for i in useful)
+        numbers.append(np.full(len(useful), number, np.int64))
+    density = np.zeros((len(points), *shape), np.float32)
+    for i, at in enumerate(points):
+        if len(at):
+            density[i] = fixation_density(at, shape, config.data.gaze_sigma * shape[1])
+    return LabelledFrames(
+        np.concatenate(pixels), np.concatenate(labels), tuple(points), density, np.concatenate(numbers), unknown
+    )
+
+
+def _points(recording: Recording, shape: tuple[int, int], window_s: float) -> list[Float64Array]:
+    """Fixation points of each frame in pixels of the map, where (0, 0) is the centre of the first."""
+    first = np.searchsorted(recording.gaze_s, recording.times_s - window_s / 2)
+    last = np.searchsorted(recording.gaze_s, recording.times_s + window_s / 2)
+    on_map = recording.gaze_xy * (shape[1], shape[0]) - 0.5
+    return [on_map[a:b] for a, b in zip(first, last, strict=True)]
+
+
+def draw_balanced(labels: Int64Array, count: int, balance: float, rng: np.random.Generator) -> Int64Array:
+    """Draw frames with replacement; classes in proportion to their count to the power ``1 - balance``.
+
+    Unlabelled frames (with gaze) are drawn as one class of their own.
+    """
+    values, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weight = (counts.astype(np.float64) ** -balance)[inverse]
+    if len(values) == 0:
+        return np.empty(0, np.int64)
+    return rng.choice(len(labels), count, p=weight / weight.sum())
+
+
+def _nearest(times_s: Float64Array, wanted_s: Float64Array) -> Int64Array:
+    after = np.clip(np.searchsorted(times_s, wanted_s), 1, len(times_s) - 1)
+    before_is_nearer = wanted_s - times_s[after - 1] <= times_s[after] - wanted_s
+    return (after - before_is_nearer).astype(np.int64)

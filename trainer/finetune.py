@@ -1,0 +1,149 @@
+"""Fine-tuning: one encoder, two heads (planes and gaze), trained together. Reads from top to bottom.
+
+One thread; torch's own threads do the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from assistant.class_list import load_class_list
+from assistant.errors import TrainingError
+from assistant.metrics import confusion_matrix, plane_scores
+from trainer.augment import augment_images, draw_motion, move_maps
+from trainer.config import TrainConfig
+from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames
+from trainer.encoders import GuidanceNetwork, channels_last, network_input
+from trainer.evaluate import predict
+from trainer.losses import gaze_kl
+from trainer.recordings import UNLABELLED
+from trainer.run_folder import WEIGHTS, History, load_weights, save_history, save_weights
+
+Report = Callable[[Mapping[str, float]], None]
+"""Told the figures of each epoch when it ends."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finetuned:
+    """What fine-tuning gave.
+
+    Attributes:
+        weights: file of ``GuidanceNetwork``'s state in the best epoch.
+        history: one row an epoch.
+        best_epoch: the one with the lowest loss on the validation subjects.
+    """
+
+    weights: Path
+    history: History
+    best_epoch: int
+
+
+def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, folder: Path, report: Report) -> Finetuned:
+    """Train both heads and the encoder on the training subjects' labelled frames.
+
+    Args:
+        dataset: see there.
+        config: all settings.
+        pretrained: weights of ``VideoSpeech`` whose image encoder to begin with; None begins at random.
+        folder: for weights and history.
+        report: told each epoch's figures.
+
+    Raises:
+        TrainingError: a loss is not finite (the last good state is kept).
+    """
+    settings = config.finetune
+    class_list = load_class_list(config.class_list)
+    train = labelled_frames(dataset.of(dataset.split.train), dataset, config, class_list)
+    validation = labelled_frames(dataset.of(dataset.split.validation), dataset, config, class_list)
+
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
+    chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    network = channels_last(GuidanceNetwork(config.encoder, len(dataset.classes)))
+    encoder_rate = settings.learning_rate
+    if pretrained is not None:
+        state = load_weights(pretrained)
+        network.image.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("image.")})
+        encoder_rate *= settings.encoder_rate
+    heads = [*network.planes.parameters(), *network.gaze.parameters()]
+    groups = [
+        {"params": heads, "lr": settings.learning_rate},
+        {"params": network.image.parameters(), "lr": encoder_rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    steps = max(1, settings.frames_per_epoch // settings.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
+    )
+    model, optimiser = fabric.setup(network, optimiser)
+
+    history: list[dict[str, float]] = []
+    best = 0
+    for epoch in range(settings.epochs):
+        sums = {"loss": 0.0, "planes": 0.0, "gaze": 0.0}
+        model.train()
+        for drawn in draw_balanced(train.labels, steps * settings.batch, settings.balance, chance).reshape(steps, -1):
+            image = network_input(train.pixels[drawn][:, None], dataset.preprocessing)
+            motion = draw_motion(len(drawn), torch_chance)
+            image = augment_images(image, motion, torch_chance)
+            density = move_maps(torch.from_numpy(train.density[drawn]), motion)
+            logits, gaze_logits = model(image.contiguous(memory_format=torch.channels_last))
+            planes = _plane_loss(logits, torch.from_numpy(train.labels[drawn]))
+            gaze = _gaze_loss(gaze_logits, density)
+            loss = planes + settings.gaze_weight * gaze
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"fine-tuning: the loss is not finite in epoch {epoch}: the best state before is kept in "
+                    f"'{folder}'; lower finetune.learning_rate"
+                )
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            optimiser.step()
+            schedule.step()
+            for name, value in (("loss", loss), ("planes", planes), ("gaze", gaze)):
+                sums[name] += float(value.detach()) / steps
+
+        figures = {"epoch": float(epoch), **sums, **_validate(network, validation, dataset, config)}
+        history.append(figures)
+        if figures["validation_loss"] <= history[best]["validation_loss"]:
+            best = epoch
+            save_weights(folder / WEIGHTS, network.state_dict())
+        save_history(folder, history)
+        report(figures)
+    return Finetuned(folder / WEIGHTS, history, best)
+
+
+def _plane_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy over the labelled frames of a batch; 0 when there are none."""
+    labelled = (labels != UNLABELLED).sum()
+    return F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum") / labelled.clamp_min(1)
+
+
+def _gaze_loss(gaze_logits: Tensor, density: Tensor) -> Tensor:
+    """KL over the frames of a batch that have a gaze; 0 when there are none."""
+    looked_at = density.sum(dim=(1, 2)) > 0.5  # augmentation may have moved it off the image
+    return gaze_kl(gaze_logits[looked_at], density[looked_at]) if looked_at.any() else gaze_logits.sum() * 0.0
+
+
+def _validate(
+    network: GuidanceNetwork, frames: LabelledFrames, dataset: Dataset, config: TrainConfig
+) -> dict[str, float]:
+    logits, gaze_logits = predict(network, frames.pixels, dataset.preprocessing)
+    labelled = frames.labels != UNLABELLED
+    planes = float(_plane_loss(torch.from_numpy(logits), torch.from_numpy(frames.labels)))
+    gaze = float(_gaze_loss(torch.from_numpy(gaze_logits), torch.from_numpy(frames.density)))
+    confusion = confusion_matrix(frames.labels[labelled], logits[labelled].argmax(axis=1), len(dataset.classes))
+    return {
+        "validation_loss": planes + config.finetune.gaze_weight * gaze,
+        "validation_gaze_kl": gaze,
+        "validation_macro_f1": plane_scores(confusion, None).macro_f1,
+    }

@@ -1,0 +1,200 @@
+"""Pretraining: the two encoders learn which narration belongs to which images. Reads from top to bottom.
+
+One thread; torch's own threads do the arithmetic. The best-known choices stand in ``config``; what a pair is in
+``pairs``, what to believe of it in ``pacing``, the formulas in ``losses``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from assistant.contracts import Float32Array
+from assistant.errors import TrainingError
+from trainer.augment import augment_images, augment_speech, draw_motion
+from trainer.config import TrainConfig
+from trainer.data import Dataset, clips, speech_of, speech_windows, true_relevance
+from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
+from trainer.losses import correspondence_bce, info_nce
+from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
+from trainer.pairs import HARD_POSITIVE_S, Relation, Windows, batches, relations
+from trainer.recordings import Recording
+from trainer.run_folder import WEIGHTS, History, save_history, save_weights
+
+_MAX_LOG_SCALE = math.log(100.0)  # a temperature under 0.01 only makes gradients vanish (Radford 2021)
+
+Report = Callable[[Mapping[str, float]], None]
+"""Told the figures of each epoch when it ends."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pretrained:
+    """What pretraining gave.
+
+    Attributes:
+        weights: file of ``VideoSpeech``'s state.
+        history: one row an epoch.
+        pairs: how many pairs of clip and speech there were.
+        affinity: ``(pairs,)`` float32 the last affinity of each pair.
+    """
+
+    weights: Path
+    history: History
+    pairs: int
+    affinity: Float32Array
+
+
+def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report) -> Pretrained:
+    """Train both encoders on the training subjects' video and speech; labels are not looked at.
+
+    Raises:
+        TrainingError: there is no speech, or a loss is not finite (the last good state is kept).
+    """
+    settings = config.pretrain
+    recordings = dataset.of(dataset.split.train)
+    windows = speech_windows(recordings, config.data)
+    if len(windows) < 2:
+        raise TrainingError(
+            f"no speech in the {len(recordings)} training sessions (expected {config.data.min_speech:.0%} of some "
+            f"{config.data.speech_s} s): record with the microphone on, or set pretrain.epochs = 0"
+        )
+    relevance = true_relevance(recordings, windows, config.data)
+
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
+    chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    network = channels_last(VideoSpeech(config.encoder))
+    averaged = AveragedCopy(network, settings.ema)
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    steps = sum(1 for _ in batches(windows, settings.recordings, settings.windows, np.random.default_rng(0)))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
+    model, optimiser = fabric.setup(network, optimiser)
+
+    memory = AffinityMemory(len(windows))
+    history: list[dict[str, float]] = []
+    for epoch in range(settings.epochs):
+        share = 1.0
+        if settings.pacing != "none":
+            share = admitted_share(epoch, settings.epochs, settings.warm_up, settings.rho_0, settings.rho_1)
+        weights = self_paced_weights(memory.affinity, share, settings.pacing)
+        sums: dict[str, float] = {"loss": 0.0, "contrastive": 0.0, "correspondence": 0.0}
+        model.train()
+        for pairs in batches(windows, settings.recordings, settings.windows, chance):
+            # 1. Clips, speech (for some shifted a little: hard positives), and what each is to each other.
+            number, clip_s = windows.recording[pairs], windows.centre_s[pairs]
+            shift_s = chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
+            speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
+            video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
+            speech = torch.from_numpy(speech_of(recordings, number, speech_s, config.data))
+            relation = relations(number, clip_s, speech_s)
+
+            # 2. How well they fit, by the slowly moving encoders on unchanged input.
+            with torch.no_grad():
+                affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(speech).T).numpy()
+            memory.update(pairs, np.diag(affinity))
+            negative = relation >= Relation.HARD_NEGATIVE
+            negatives = torch.from_numpy(negative_weights(affinity, negative, judge=share < 1))
+            positives = torch.from_numpy(weights[pairs])
+
+            # 3. Learn.
+            video = augment_images(video, draw_motion(len(pairs), torch_chance), torch_chance)
+            z_v, z_s, synchronous = model(video, augment_speech(speech, torch_chance))
+            contrastive = info_nce(
+                z_v, z_s, network.log_scale, weights=positives, negatives=negatives, margin=settings.margin
+            )
+            correspondence = _correspondence(synchronous, positives, negatives)
+            loss = contrastive + settings.correspondence_weight * correspondence
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"pretraining: the loss is not finite in epoch {epoch}: the state after the epoch before "
+                    f"is kept in '{folder}'; lower pretrain.learning_rate"
+                )
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                network.log_scale.clamp_(max=_MAX_LOG_SCALE)
+            averaged.follow(network)
+            for name, value in (("loss", loss), ("contrastive", contrastive), ("correspondence", correspondence)):
+                sums[name] += float(value.detach()) / steps
+
+        figures = {"epoch": float(epoch), **sums, "admitted": float(np.count_nonzero(weights)) / len(weights)}
+        figures |= _affinity_figures(memory.affinity, relevance)
+        figures |= retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
+        history.append(figures)
+        save_weights(folder / WEIGHTS, averaged.network.state_dict())
+        save_history(folder, history)
+        report(figures)
+    return Pretrained(folder / WEIGHTS, history, len(windows), memory.affinity)
+
+
+def _correspondence(synchronous: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """All pairs of a batch; positives and negatives have the same say in sum, or the many would drown the few."""
+    n = len(synchronous)
+    eye = torch.eye(n, dtype=torch.bool)
+    weights = negatives * (positives.sum() / negatives.sum().clamp_min(1e-6)) + torch.diag(positives)
+    return correspondence_bce(synchronous.flatten(), eye.flatten(), weights.flatten())
+
+
+def _affinity_figures(
+    affinity: Float32Array, relevance: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> dict[str, float]:
+    """The mean affinity; where the truth is known, also how well it tells relevant speech (area under the ROC)."""
+    from scipy.stats import rankdata
+
+    known = ~np.isnan(affinity) & ~np.isnan(relevance)
+    relevant = relevance[known] >= 0.5
+    figures = {"affinity": float(np.nanmean(affinity))}
+    if relevant.any() and not relevant.all():
+        ranks, n = rankdata(affinity[known]), int(relevant.sum())
+        figures["relevance_auc"] = float((ranks[relevant].sum() - n * (n + 1) / 2) / (n * (len(relevant) - n)))
+    return figures
+
+
+def retrieval(
+    network: VideoSpeech, recordings: tuple[Recording, ...], dataset: Dataset, config: TrainConfig
+) -> dict[str, float]:
+    """R@1, 5, 10 from clip to speech and back among windows that do not overlap, and R@10 by chance; of new subjects.
+
+    Empty when there are fewer than 20 windows.
+    """
+    windows = speech_windows(recordings, config.data)
+    kept: list[int] = []
+    for i, (r, centre) in enumerate(zip(windows.recording, windows.centre_s, strict=True)):
+        if not kept or windows.recording[kept[-1]] != r or centre - windows.centre_s[kept[-1]] >= config.data.speech_s:
+            kept.append(i)
+    if len(kept) < 20:
+        return {}
+    thinned = Windows(windows.recording[kept], windows.centre_s[kept])
+    z_v, z_s = embed(network, recordings, thinned, dataset, config)
+    cosine = z_v @ z_s.T
+    own = np.diag(cosine)
+    rank = np.concatenate([(cosine > own[:, None]).sum(axis=1), (cosine > own[None, :]).sum(axis=0)])
+    figures = {f"R@{k}": float((rank < k).mean()) for k in (1, 5, 10)}
+    return {**figures, "R@10 by chance": 10 / len(kept)}
+
+
+@torch.no_grad()
+def embed(
+    network: VideoSpeech, recordings: tuple[Recording, ...], windows: Windows, dataset: Dataset, config: TrainConfig
+) -> tuple[Float32Array, Float32Array]:
+    """Embeddings of these windows, clips and speech, both ``(n, D)`` float32."""
+    network.eval()
+    found_v, found_s = [], []
+    for i in range(0, len(windows), 32):
+        number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
+        video = network_input(clips(recordings, number, centre_s, config.data), dataset.preprocessing)
+        found_v.append(network.embed_video(video).numpy())
+        found_s.append(
+            network.embed_speech(torch.from_numpy(speech_of(recordings, number, centre_s, config.data))).numpy()
+        )
+    return np.concatenate(found_v), np.concatenate(found_s)

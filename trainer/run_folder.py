@@ -1,0 +1,136 @@
+"""The folder of a training run: config, seeds, versions, weights, history and plots, each written whole or not at all.
+
+::
+
+    config.toml            a copy of the settings: the run can be made again from it
+    run.json               seed, threads, versions of the libraries
+    rejected.json          sessions that could not be used, and why
+    cache/                 decoded sessions
+    pretrain/ finetune/    weights.safetensors, history.json, history.png
+    evaluation.json        all figures
+    model/                 the exported model folder
+
+Called by the command's only thread.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.errors import TrainingError
+from trainer.config import TrainConfig, load_config
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+History = Sequence[Mapping[str, float]]
+"""One mapping an epoch, of figures by name."""
+
+WEIGHTS = "weights.safetensors"
+_LIBRARIES = ("sonocue", "torch", "monai", "lightning-fabric", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
+
+
+def begin_run(config_file: Path, run: Path) -> TrainConfig:
+    """Make the folder (or go on in it) and note what the run is made of.
+
+    Raises:
+        ConfigError: the settings are wrong.
+        TrainingError: the folder holds a run with other settings, or cannot be written.
+    """
+    config = load_config(config_file)
+    kept = run / "config.toml"
+    if kept.exists() and load_config(kept) != config:
+        raise TrainingError(f"'{run}' holds a run with other settings than '{config_file}': name another folder")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        if not kept.exists():
+            shutil.copyfile(config_file, kept)
+        write_json(run / "run.json", _circumstances(config))
+    except OSError as error:
+        raise TrainingError(f"run folder '{run}' cannot be written: {error.strerror}") from error
+    return config
+
+
+def _circumstances(config: TrainConfig) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return {"seed": config.seed, "threads": config.threads, "machine": platform.machine(), "versions": versions}
+
+
+def write_json(file: Path, content: object) -> None:
+    """Write JSON under a temporary name, then rename. NaN becomes null: JSON has no word for it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(file)
+
+
+def _without_nan(content: object) -> object:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {str(key): _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return content
+
+
+def save_weights(file: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write a state dict under a temporary name, then rename. Raises ``TrainingError``; the old file stays then."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    temporary = file.with_suffix(".tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, temporary)
+        temporary.replace(file)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(f"weights '{file}' cannot be written: {error}: the last good ones are kept") from error
+
+
+def load_weights(file: Path) -> dict[str, Tensor]:
+    """Read a state dict; runs no code from the file. Raises ``TrainingError``."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"weights '{file}' cannot be read: {error}: run the step before this one first") from error
+
+
+def save_history(folder: Path, history: History) -> None:
+    """Write the history as JSON and as a plot, one panel for each figure."""
+    write_json(folder / "history.json", list(history))
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    names = [name for name in history[0] if name != "epoch"]
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False, layout="constrained")
+    for panel, name in zip(axes.flat, names, strict=False):
+        panel.plot([row["epoch"] for row in history], [row[name] for row in history], marker=".")
+        panel.set_title(name, fontsize=9)
+        panel.grid(alpha=0.3)
+    for panel in axes.flat[len(names) :]:
+        panel.axis("off")
+    temporary = folder / "history.tmp.png"
+    figure.savefig(temporary, dpi=110)
+    plt.close(figure)
+    temporary.replace(folder / "history.png")
