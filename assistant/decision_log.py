@@ -15,7 +15,8 @@ from assistant.errors import ConfigError
 class DecisionLog:
     """A file of decisions; call it with each guidance.
 
-    Floats are written so that they read back as the same bits; the gaze map stands as its SHA-256.
+    Floats are written so that they read back as the same bits; the gaze map stands as its SHA-256. Times are left out,
+    since each replay has its own; a session knows the time of each frame index.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -33,7 +34,6 @@ class DecisionLog:
         gaze = guidance.gaze_map
         line = {
             "frame_index": guidance.frame_index,
-            "captured_ns": guidance.captured_ns,
             "stream": guidance.stream,
             "scene": guidance.scene,
             "plane": decision.plane,

@@ -21,6 +21,8 @@ Group = Literal[
     "sonocue.commands",
 ]
 
+_OUR_ROOMS = {"assistant", "plugins", "trainer", "ui"}
+
 # Which extra brings a package that a plugin of ours may lack: "top-level module": "extra".
 _EXTRA_OF = {
     "onnx": "live",
@@ -71,6 +73,8 @@ def load_entry_point(point: EntryPoint) -> Any:
 def missing_package(error: ModuleNotFoundError, wanted_by: str) -> PluginError:
     """One line that says which extra brings the package that ``error`` misses."""
     package = (error.name or "").partition(".")[0]
+    if package in _OUR_ROOMS:
+        return PluginError(f"{wanted_by} cannot be used: {error}: install sonocue again")
     extra = _EXTRA_OF.get(package)
     remedy = f"pip install 'sonocue[{extra}]'" if extra else f"pip install {package}"
     return PluginError(f"{wanted_by} needs the package '{package}', which is not installed: {remedy}")
