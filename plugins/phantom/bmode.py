@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.contracts import Float32Array, UInt8Array
-from plugins.phantom.anatomy import Heart
 from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Float64Array, Pose, Sector
+from plugins.phantom.heart import Heart
 from plugins.phantom.tissue import (
     ATTENUATION_STEP_DB_PER_MM,
     N_SCATTERERS,
@@ -35,6 +35,8 @@ NOMINAL_MHZ = 4.0
 _TGC_DB_PER_MM = 2 * 0.125
 """What the machine's depth gain assumes, round trip, at the nominal frequency: a little less than soft tissue has."""
 _INTERFACE_GAIN = 0.16
+_LEAVING_SHARE = 0.35
+"""Echo where impedance falls, against where it rises: part of the wave has gone back before."""
 _NOISE_DB = -34.0
 _SCATTERER_SD = 32.0
 _MID_GREY = 104.0
@@ -77,11 +79,13 @@ class BModeRenderer:
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
     def grey(self, pose: Pose, sector: Sector, time_s: float, frame_index: int = 0) -> UInt8Array:
-        """The image along the beams, ``(N_SAMPLES, N_BEAMS)`` uint8, log compressed."""
+        """The image along the beams, ``(N_SAMPLES, N_BEAMS)`` uint8: log compressed, speckle reduced."""
         level_db = self.level_db(pose, sector, time_s, frame_index)
         per_db = 255.0 / self._machine.dynamic_range_db
         level_db += np.float32(self._machine.gain_db)
-        return cv2.convertScaleAbs(np.maximum(level_db, np.float32(-_MID_GREY / per_db)), alpha=per_db, beta=_MID_GREY)
+        np.maximum(level_db, np.float32(-_MID_GREY / per_db), out=level_db)
+        grey = cv2.convertScaleAbs(level_db, alpha=per_db, beta=_MID_GREY)
+        return np.asarray(cv2.GaussianBlur(grey, (3, 3), 0.8), np.uint8)  # the scanner's own speckle reduction
 
     def level_db(self, pose: Pose, sector: Sector, time_s: float, frame_index: int = 0) -> Float32Array:
         """Echo level after depth gain, ``(N_SAMPLES, N_BEAMS)`` float32, in dB over liver at the face."""
@@ -97,7 +101,7 @@ class BModeRenderer:
         echo += self._noise[:, start : start + N_BEAMS]
         power = np.einsum("sbc,sbc->sb", echo, echo)
         np.maximum(power, 1e-9, out=power)
-        level_db: Float32Array = cv2.log(power)
+        level_db = np.asarray(cv2.log(power), np.float32)
         level_db *= np.float32(10.0 / np.log(10.0))
         level_db += optics.tgc_db
         return level_db
@@ -133,7 +137,9 @@ class BModeRenderer:
         echo = strengths.astype(np.float32)
         echo *= self._amplitudes.take(tissue[..., 0], mode="clip")[..., None]
         impedance = tissue[..., 1].astype(np.float32)
-        echo[1:-1, :, 0] += np.float32(_INTERFACE_GAIN) * np.abs(impedance[2:] - impedance[:-2])
+        step = impedance[2:] - impedance[:-2]
+        step *= np.where(step > 0, np.float32(_INTERFACE_GAIN), np.float32(-_LEAVING_SHARE * _INTERFACE_GAIN))
+        echo[1:-1, :, 0] += step
         return echo
 
     def _transmission(self, attenuation: UInt8Array, sector: Sector) -> Float32Array:
@@ -141,8 +147,7 @@ class BModeRenderer:
         step_db = 2 * ATTENUATION_STEP_DB_PER_MM * sector.sample_mm * self._machine.frequency_mhz / NOMINAL_MHZ
         lost = np.cumsum(attenuation, axis=0, dtype=np.float32)
         lost *= np.float32(-step_db * np.log(10.0) / 20.0)
-        transmission: Float32Array = cv2.exp(lost)
-        return transmission
+        return np.asarray(cv2.exp(lost), np.float32)
 
     def _make_optics(self, sector: Sector) -> _Optics:
         lateral_mm, axial_mm = sector.grid_mm()
@@ -198,8 +203,10 @@ class _Optics:
 def _point_spread(echo: Float32Array, optics: _Optics) -> Float32Array:
     """Blurs along the beam, and across the beams by a width that grows away from the focus. Energy is kept."""
     axial = optics.axial_sigma
-    narrow = cv2.sepFilter2D(echo, -1, _unit_energy(optics.narrow_sigma), _unit_energy(axial))
-    wide = cv2.sepFilter2D(echo, -1, _unit_energy(optics.wide_sigma), _unit_energy(axial))
+    narrow, wide = (
+        np.asarray(cv2.sepFilter2D(echo, -1, _unit_energy(across), _unit_energy(axial)), np.float32)
+        for across in (optics.narrow_sigma, optics.wide_sigma)
+    )
     wide -= narrow
     wide *= optics.wide_share
     narrow += wide
@@ -214,7 +221,7 @@ def _unit_energy(sigma: float) -> Float64Array:
 
 
 def _beat(points: Float32Array, heart: Heart, pose: Pose, time_s: float) -> None:
-    """Moves the places that are looked up, so that ventricles contract while atria fill. Nothing moves beyond its reach."""
+    """Moves the places that are looked up, so that ventricles contract while atria fill."""
     off_plane = float(pose.normal @ (heart.centre_mm - pose.face_mm))
     if abs(off_plane) >= heart.reach_mm:
         return

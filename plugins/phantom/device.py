@@ -69,13 +69,14 @@ def checked(settings: ScanSettings) -> ScanSettings:
         raise ConfigError(f"phantom: relevant must lie between 0 and 1, got {settings.relevant_share:g}")
     if not (low <= settings.width_px <= high and low <= settings.height_px <= high):
         raise ConfigError(
-            f"phantom: each side of size must lie between {low} and {high} pixels, got {settings.width_px}x{settings.height_px}"
+            f"phantom: each side of size must lie between {low} and {high} pixels, "
+            f"got {settings.width_px}x{settings.height_px}"
         )
     return settings
 
 
 class Phantom:
-    """The software scanner. Unpaced, the same argument gives the same items, bit for bit; paced, the same in real time."""
+    """The software scanner. The same argument gives the same items, bit for bit, paced or not."""
 
     needs_consent = False
 

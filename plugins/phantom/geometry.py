@@ -93,14 +93,15 @@ class Sector:
         range_mm = (self.depths_mm() + np.float32(self.radius_mm))[:, None]
         return range_mm * np.sin(angle), range_mm * np.cos(angle) - np.float32(self.radius_mm)
 
-    def polar(self, lateral_mm: Float64Array, axial_mm: Float64Array) -> tuple[Float64Array, Float64Array]:
+    def polar(self, lateral_mm: npt.ArrayLike, axial_mm: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
         """Angle from the middle beam (rad) and depth below the face (mm) of points in the image plane."""
-        from_apex_mm = axial_mm + self.radius_mm
-        return np.arctan2(lateral_mm, from_apex_mm), np.hypot(lateral_mm, from_apex_mm) - self.radius_mm
+        from_apex_mm = np.asarray(axial_mm, np.float64) + self.radius_mm
+        angle, range_mm = np.arctan2(lateral_mm, from_apex_mm), np.hypot(lateral_mm, from_apex_mm)
+        return np.asarray(angle), np.asarray(range_mm - self.radius_mm)
 
     def covers(self, lateral_mm: float, axial_mm: float, *, margin: float = 0.0) -> bool:
         """Whether a point of the image plane lies in the sector, at least ``margin`` (a fraction) off its borders."""
-        angle, depth = self.polar(np.float64(lateral_mm), np.float64(axial_mm))
+        angle, depth = self.polar(lateral_mm, axial_mm)
         inside = abs(float(angle)) <= (1.0 - margin) * self.half_angle_rad
         return inside and margin * self.depth_mm <= float(depth) <= (1.0 - margin) * self.depth_mm
 
@@ -130,7 +131,7 @@ class Viewport:
         return x_px, self.top_px + (axial_mm + self.sector.sag_mm) * self.px_per_mm
 
     def beam_maps(self) -> tuple[Float32Array, Float32Array]:
-        """For each pixel of the rectangle its beam and its sample, ``(height_px, width_px)`` float32, for ``cv2.remap``."""
+        """Beam and sample of each pixel of the rectangle, ``(height_px, width_px)`` float32, for ``cv2.remap``."""
         columns = np.arange(self.width_px) - 0.5 * (self.width_px - 1)
         rows = np.arange(self.height_px)
         lateral_mm, axial_mm = np.meshgrid(columns / self.px_per_mm, rows / self.px_per_mm - self.sector.sag_mm)

@@ -21,7 +21,7 @@ from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, Strea
 from assistant.errors import SourceError
 from plugins.phantom.scan import ScanSettings
 
-# How much of each stream waits at most: frames hold the renderer back; of another stream that nobody reads, the oldest go.
+# How much of each stream waits at most. Frames hold the renderer back; of another stream the oldest are given up.
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

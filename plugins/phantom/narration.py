@@ -1,7 +1,7 @@
-"""Narration: what the sonographer says and when, spoken by espeak-ng. Mostly it fits the image, and sometimes it does not.
+"""Narration: what the sonographer says and when, spoken by espeak-ng. Mostly it fits the image, sometimes it does not.
 
-Planned an utterance at a time from the seed and the probe's path. espeak-ng runs as a short process for each phrase; the
-sound of a phrase is kept. Runs on the thread that asks for sound or for the truth about it.
+Planned an utterance at a time from the seed and the probe's path. espeak-ng runs as a short process for each phrase;
+the sound of a phrase is kept. Runs on the thread that asks for sound or for the truth about it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def speak(words: str, voice: Voice) -> Float32Array:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no sound"])[-1]
         raise SourceError(f"espeak-ng could not speak with voice '{voice.name}': {reason}; is its data installed?")
     pcm = np.frombuffer(done.stdout[_WAV_HEADER_BYTES:], "<i2").astype(np.float32) / 32768.0
-    sound = resample_poly(pcm, 320, 441).astype(np.float32)  # 22050 to 16000 Hz
+    sound: Float32Array = resample_poly(pcm, 320, 441).astype(np.float32)  # 22050 to 16000 Hz
     loud = np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())
     sound = sound[loud[0] : loud[-1] + 1]
     sound = np.clip(sound * (_SPEECH_RMS / np.sqrt(np.mean(np.square(sound)))), -1.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +13,13 @@ from plugins.phantom.tissue import Tissue
 
 Point = npt.ArrayLike
 """x, y, z in millimetres."""
+Landmarks = dict[str, Float64Array]
+"""Named places, ``(3,)`` each, in millimetres."""
+
+
+def point(x: float, y: float, z: float) -> Float64Array:
+    """A place, ``(3,)``."""
+    return np.array([x, y, z], np.float64)
 
 
 class Canvas:
@@ -18,6 +27,8 @@ class Canvas:
 
     Attributes:
         tissues: ``(nz, ny, nx)`` uint8.
+        origin_mm: ``(3,)`` x, y, z of the centre of voxel ``[0, 0, 0]``.
+        voxel_mm: edge of a voxel.
     """
 
     def __init__(self, low_mm: Point, high_mm: Point, voxel_mm: float) -> None:
@@ -74,8 +85,13 @@ class Canvas:
 
     def tube(self, tissue: Tissue, path_mm: Float64Array, radius_mm: float, *, within: tuple[Tissue, ...] = ()) -> None:
         """All within ``radius_mm`` of a polyline ``(n, 3)``."""
-        for start, end in zip(path_mm[:-1], path_mm[1:], strict=True):
+        for start, end in pairwise(path_mm):
             self.capsule(tissue, start, end, radius_mm, within=within)
+
+    @property
+    def end_mm(self) -> Float64Array:
+        """``(3,)`` the corner opposite to ``origin_mm``."""
+        return self.origin_mm + self.voxel_mm * np.array(self.tissues.shape[::-1])
 
     @staticmethod
     def _paint(view: UInt8Array, tissue: Tissue, where: npt.NDArray[np.bool_], within: tuple[Tissue, ...]) -> None:
@@ -85,7 +101,7 @@ class Canvas:
 
 
 def axes_along(direction: Point, up: Point) -> Float64Array:
-    """``(3, 3)`` orthonormal rows: along ``direction``, then towards ``up`` as far as that is perpendicular, then both."""
+    """``(3, 3)`` orthonormal rows: along ``direction``, across it towards ``up``, and across both."""
     first = np.asarray(direction, np.float64)
     first = first / np.linalg.norm(first)
     second = np.asarray(up, np.float64)

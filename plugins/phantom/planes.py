@@ -30,7 +30,7 @@ class StandardPlane:
         view: ``(3,)`` unit vector in the plane: from where it is best insonated, as the direction of the beam.
         view_spread_deg: how far the beam may turn away from ``view`` within the plane and still give a good image.
         structures: landmarks that matter in it, the most telling first.
-        axis: ``(3,)`` unit vector, for planes that are defined by an axis within them; then the plane may turn about it.
+        axis: ``(3,)`` unit vector, for a plane that an axis within it defines; it may turn about it.
         tilt_deg: largest tilt.
         distance_mm: largest distance of the anchor from the image plane.
     """

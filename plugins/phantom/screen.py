@@ -6,6 +6,7 @@ One layout for every size: the sector always stands in ``SECTOR_CROP``. Runs on 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,7 +55,8 @@ class Screen:
         )
         return screen
 
-    def _prepare(self, sector: Sector) -> tuple[UInt8Array, tuple[npt.NDArray[np.int16], npt.NDArray[np.uint16]]]:
+    def _prepare(self, sector: Sector) -> tuple[UInt8Array, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """The screen without a sector, and the maps that place it, in OpenCV's fixed-point form."""
         beams, samples = self.viewport(sector).beam_maps()
         fixed, fraction = cv2.convertMaps(beams, samples, cv2.CV_16SC2)
         return self._blank(sector), (fixed, fraction)

@@ -50,31 +50,39 @@ class Tissue(IntEnum):
     CARTILAGE = 18
     FAT = 19
     FASCIA = 20
+    SKULL = 21
+    RIB = 22
+    SEPTUM = 23
+    CORD = 24
 
 
 # Backscatter (dB over liver), impedance (arbitrary, 0-255), attenuation (dB/mm, one way, at the nominal frequency).
 _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
-    Tissue.FLUID: (-40.0, 50, 0.02),
-    Tissue.MATERNAL: (-5.0, 60, 0.16),
-    Tissue.MYOMETRIUM: (-3.0, 60, 0.16),
-    Tissue.PLACENTA: (3.0, 60, 0.14),
+    Tissue.FLUID: (-40.0, 50, 0.03),
+    Tissue.MATERNAL: (-7.0, 60, 0.16),
+    Tissue.MYOMETRIUM: (-4.0, 60, 0.16),
+    Tissue.PLACENTA: (2.0, 60, 0.14),
     Tissue.SKIN: (7.0, 66, 0.20),
-    Tissue.MUSCLE: (-4.0, 60, 0.16),
-    Tissue.BONE: (8.0, 190, 3.0),
+    Tissue.MUSCLE: (-5.0, 60, 0.16),
+    Tissue.BONE: (8.0, 190, 5.0),
     Tissue.BRAIN: (-11.0, 58, 0.10),
     Tissue.THALAMUS: (-17.0, 57, 0.10),
     Tissue.MEMBRANE: (10.0, 66, 0.20),
     Tissue.CHOROID: (7.0, 62, 0.16),
-    Tissue.CEREBELLUM: (-4.0, 59, 0.12),
-    Tissue.LUNG: (0.0, 60, 0.14),
+    Tissue.CEREBELLUM: (-5.0, 59, 0.12),
+    Tissue.LUNG: (2.0, 60, 0.14),
     Tissue.LIVER: (0.0, 60, 0.14),
     Tissue.BOWEL: (3.0, 61, 0.16),
-    Tissue.MYOCARDIUM: (4.0, 62, 0.16),
-    Tissue.BLOOD: (-28.0, 54, 0.05),
+    Tissue.MYOCARDIUM: (-4.0, 60, 0.16),
+    Tissue.BLOOD: (-30.0, 54, 0.05),
     Tissue.KIDNEY: (-6.0, 59, 0.14),
     Tissue.CARTILAGE: (-14.0, 60, 0.16),
     Tissue.FAT: (-8.0, 56, 0.14),
     Tissue.FASCIA: (12.0, 68, 0.20),
+    Tissue.SKULL: (8.0, 180, 3.0),
+    Tissue.RIB: (8.0, 160, 2.2),
+    Tissue.SEPTUM: (6.0, 64, 0.16),
+    Tissue.CORD: (-16.0, 57, 0.10),
 }
 
 
@@ -91,7 +99,7 @@ def property_tables() -> tuple[UInt8Array, UInt8Array, UInt8Array]:
 def scatter_amplitudes() -> Float32Array:
     """``(256,)`` float32: amplitude of what the stored backscatter stands for, 1 for liver."""
     decibel = SCATTER_MAX_DB + SCATTER_STEP_DB * (np.arange(256) - 255)
-    return np.power(10.0, decibel / 20.0).astype(np.float32)
+    return np.asarray(np.power(10.0, decibel / 20.0), np.float32)
 
 
 def acoustic(tissues: UInt8Array) -> npt.NDArray[np.uint32]:
@@ -142,4 +150,4 @@ def _scatterers(rng: np.random.Generator) -> npt.NDArray[np.int8]:
         swell = swell.reshape([n if a <= axis else n // 8 for a in range(3)])
     white = rng.standard_normal((n, n, n, 2), dtype=np.float32)
     strength = 32.0 * np.power(10.0, (2.5 / 20.0) * swell)[..., None]
-    return np.clip(np.rint(white * strength), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(white * strength), -127, 127), np.int8)
