@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +55,50 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real test data is missing: no folder {folder} (set SONOCUE_TEST_DATA)")
     return folder
+
+
+@dataclass(frozen=True)
+class SoundServer:
+    """A room with one loudspeaker and one microphone: what is played there, the default input hears.
+
+    Attributes:
+        environ: the variables that lead a program to this server; this process has them already.
+    """
+
+    environ: Mapping[str, str]
+
+    def play(self, wav: Path) -> subprocess.Popen[bytes]:
+        """Begin to play a file in the room; the process ends when it was heard."""
+        return subprocess.Popen(["paplay", "--latency-msec=20", str(wav)], env={**os.environ, **self.environ})
+
+
+@pytest.fixture(scope="session")
+def sound_server() -> Iterator[SoundServer]:
+    """A private PulseAudio, so that a real microphone device runs without a sound card."""
+    if missing := [name for name in ("pulseaudio", "pactl", "paplay") if shutil.which(name) is None]:
+        pytest.skip(f"no sound server: {', '.join(missing)} not installed (pulseaudio, pulseaudio-utils)")
+    script = str(Path(__file__).resolve().parents[1] / "scripts" / "sound_server.sh")
+    # Not pytest's own folder: the path of a socket may have only 107 characters.
+    with tempfile.TemporaryDirectory(prefix="sound-") as folder, pytest.MonkeyPatch.context() as patch:
+        started = subprocess.run([script, "start", folder], check=True, capture_output=True, text=True, timeout=30)
+        try:
+            words = shlex.split(started.stdout)
+            environ = dict(word.split("=", 1) for word in words if "=" in word)
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            _look_for_sound_devices_again()
+            yield SoundServer(environ)
+        finally:
+            subprocess.run([script, "stop", folder], check=True, timeout=30)
+    _look_for_sound_devices_again()
+
+
+def _look_for_sound_devices_again() -> None:
+    """PortAudio lists the devices once, when ``sounddevice`` is first imported."""
+    sounddevice = sys.modules.get("sounddevice")
+    if sounddevice is not None:
+        sounddevice._terminate()
+        sounddevice._initialize()
 
 
 def _tiny_onnx(file: Path) -> None:
