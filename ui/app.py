@@ -39,9 +39,8 @@ def run_window(
             be written.
     """
     try:
-        require_display()
         # Qt wants one application a process, alive as long as any widget.
-        application = QCoreApplication.instance() or QApplication(["sonocue"])
+        application = QCoreApplication.instance() or _new_application()
         window = Window(
             run,
             title=title,
@@ -66,6 +65,11 @@ def run_window(
         keeper.save(screenshot)
 
 
+def _new_application() -> QApplication:
+    require_display()
+    return QApplication(["sonocue"])
+
+
 def _show_until_finished(window: Window) -> None:
     loop = QEventLoop()
     window.finished.connect(loop.quit)
@@ -74,6 +78,7 @@ def _show_until_finished(window: Window) -> None:
         window.resize(screen.availableSize())
     with _signals_also_stop(window), _first_defect_ends(loop):
         window.showMaximized()
+        window.start()
         loop.exec()
 
 

@@ -46,19 +46,26 @@ def heat_colours() -> Float64Array:
     lightness = np.interp(along, [0, 1], [0.36, 0.89])
     chroma = np.interp(along, [0, 0.35, 0.6, 1], [0.17, 0.24, 0.20, 0.19])
     hue = np.radians(np.interp(along, [0, 0.35, 0.6, 1], [295, 365, 405, 455]))
-    for _ in range(80):  # less chroma where the screen cannot show it
-        lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
-        linear = (lab @ _OKLAB_TO_LMS.T) ** 3 @ _LMS_TO_LINEAR_RGB.T
-        outside = (linear < 0).any(axis=1) | (linear > 1).any(axis=1)
-        if not outside.any():
-            break
-        chroma = np.where(outside, chroma * 0.98, chroma)
+    low, high = np.zeros_like(chroma), chroma
+    for _ in range(40):  # halving: the most chroma up to the wanted one that a screen can show
+        linear, _ = _linear_rgb(lightness, chroma, hue)
+        shown = ((linear >= 0.0) & (linear <= 1.0)).all(axis=1)
+        low, high = np.where(shown, chroma, low), np.where(shown, high, chroma)
+        chroma = (low + high) / 2
+    linear, lab = _linear_rgb(lightness, low, hue)
     walked = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(lab, axis=0), axis=1))])
     even = np.linspace(0.0, walked[-1], STEPS)
     linear = np.stack([np.interp(even, walked, channel) for channel in linear.T], axis=1).clip(0.0, 1.0)
     srgb: Float64Array = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     srgb.flags.writeable = False  # one array for all who ask
     return srgb
+
+
+def _linear_rgb(lightness: Float64Array, chroma: Float64Array, hue: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Linear RGB (out of [0, 1] where a screen cannot show it) and OKLab, each ``(n, 3)``."""
+    lab: Float64Array = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+    linear: Float64Array = (lab @ _OKLAB_TO_LMS.T) ** 3 @ _LMS_TO_LINEAR_RGB.T
+    return linear, lab
 
 
 @cache

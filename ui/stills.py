@@ -5,6 +5,7 @@ Saving takes some tenths of a second, during which Qt lets go of Python's lock: 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def save_png(image: QImage, path: Path) -> None:
     except OSError as error:
         problem = error.strerror or str(error)
     if problem:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be the folder that there is not
+            unfinished.unlink()
         raise SessionError(f"picture '{path}' cannot be written: {problem}")
 
 

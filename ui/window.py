@@ -87,6 +87,9 @@ class Window(QWidget):
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)
+
+    def start(self) -> None:
+        """Begin to look at the run."""
         self._timer.start(PULL_PERIOD_MS)
 
     def _lay_out(self) -> None:
