@@ -36,8 +36,8 @@ from assistant.session.timeline import encode_line, gaze_event, guidance_event
 
 __all__ = ["SessionHeader", "SessionWriter"]
 
-SOUND_MAY_WAIT_NS = 500_000_000
-"""How long sound waits for the first image, so that both begin in one file."""
+SOUND_MAY_WAIT_S = 0.5
+"""How much sound waits for the first image, so that both begin in one file."""
 
 FRAMES_COLUMNS = "index,captured_ns,stream,segment,container_ms"
 SOUND_COLUMNS = "first_sample,captured_ns,count,overflowed,segment"
@@ -73,7 +73,9 @@ class SessionWriter:
             SessionError: the id is taken or cannot be a name, or the folder cannot be written.
         """
         anchor = ClockAnchor(monotonic_ns=clock.now_ns(), wall_utc=datetime.now(UTC).isoformat())
-        self.session_id = session_id or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        if session_id is None:
+            session_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        self.session_id = session_id
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", self.session_id):
             raise SessionError(f"session id '{self.session_id}': expected letters, digits, '.', '_' and '-' only")
         self.path = folder / f"{self.session_id}{PARTIAL_SUFFIX}"
@@ -208,12 +210,14 @@ class SessionWriter:
             raise ValueError(
                 f"sound: expected {self._sample_rate_hz} Hz as the session's source says, got {block.sample_rate_hz} Hz"
             )
+        if len(block.samples) == 0:
+            return
         if self._segment is not None:
             self._write_sound(self._segment, block)
             return
         self._waiting_sound.append(block)
-        waited_ns = block.captured_ns - self._waiting_sound[0].captured_ns
-        if not self._has_video or waited_ns > SOUND_MAY_WAIT_NS:
+        waiting_samples = sum(len(waiting.samples) for waiting in self._waiting_sound)
+        if not self._has_video or waiting_samples > SOUND_MAY_WAIT_S * self._sample_rate_hz:
             self._open_segment(None)
 
     def _write_sound(self, segment: SegmentWriter, block: AudioBlock) -> None:
@@ -222,8 +226,7 @@ class SessionWriter:
         count = len(block.samples)
         position = self._sound_clock.place(block.first_sample, block.captured_ns, count)
         start_ns = self._sound_start_ns + position * 1_000_000_000 // block.sample_rate_hz
-        if count:
-            segment.add_sound(block.samples, start_ns)
+        segment.add_sound(block.samples, start_ns)
         segment_number = len(self._manifest.segments) - 1
         overflowed = int(block.overflowed)
         self._sound.write(f"{block.first_sample},{block.captured_ns},{count},{overflowed},{segment_number}\n")
