@@ -74,7 +74,7 @@ class BModeRenderer:
         self._amplitudes = scatter_amplitudes() / np.float32(_SCATTERER_SD)
         rng = np.random.default_rng([noise_seed, 77])
         sigma = 10.0 ** (_NOISE_DB / 20.0)
-        self._noise = (sigma * rng.standard_normal((N_SAMPLES, 2 * N_BEAMS, 2))).astype(np.float32)
+        self._noise = (sigma * rng.standard_normal((2, N_SAMPLES, 2 * N_BEAMS))).astype(np.float32)
         self._wall_phase = rng.uniform(0.0, 2 * np.pi, 8)
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
@@ -95,12 +95,13 @@ class BModeRenderer:
             _beat(points, self._heart, pose, time_s)
         tissue = self._look_up_tissue(points, optics)
         echo = self._echo(points, tissue)
-        echo *= self._transmission(tissue[..., 2], sector)[..., None]
+        echo *= self._transmission(tissue[..., 2], sector)
         echo = _point_spread(echo, optics)
         start = (frame_index * 61) % N_BEAMS  # another stretch of the same noise each frame
-        echo += self._noise[:, start : start + N_BEAMS]
-        power = np.einsum("sbc,sbc->sb", echo, echo)
-        np.maximum(power, 1e-9, out=power)
+        echo += self._noise[:, :, start : start + N_BEAMS]
+        echo *= echo
+        power = echo[0] + echo[1]
+        np.maximum(power, np.float32(1e-9), out=power)
         level_db = np.asarray(cv2.log(power), np.float32)
         level_db *= np.float32(10.0 / np.log(10.0))
         level_db += optics.tgc_db
@@ -127,19 +128,19 @@ class BModeRenderer:
         return packed.view(np.uint8).reshape(N_SAMPLES, N_BEAMS, 4)
 
     def _echo(self, points: Float32Array, tissue: UInt8Array) -> Float32Array:
-        """Complex echo of each sample before attenuation and point spread, ``(N_SAMPLES, N_BEAMS, 2)`` float32."""
+        """Complex echo of each sample before attenuation and point spread, ``(2, N_SAMPLES, N_BEAMS)``."""
         index = np.zeros(points.shape[1], np.int32)
         for axis, stride in enumerate((1, N_SCATTERERS, N_SCATTERERS**2)):
             cell = points[axis] * np.float32(1.0 / SCATTERER_PITCH_MM)
             cell += np.float32(8 * N_SCATTERERS)  # above zero, so that truncation is floor
             index += (cell.astype(np.int32) & (N_SCATTERERS - 1)) * np.int32(stride)
         strengths = self._lattice.take(index, mode="clip").view(np.int8).reshape(N_SAMPLES, N_BEAMS, 2)
-        echo = strengths.astype(np.float32)
-        echo *= self._amplitudes.take(tissue[..., 0], mode="clip")[..., None]
+        echo = np.stack([strengths[..., 0], strengths[..., 1]]).astype(np.float32)
+        echo *= self._amplitudes.take(tissue[..., 0], mode="clip")
         impedance = tissue[..., 1].astype(np.float32)
         step = impedance[2:] - impedance[:-2]
         step *= np.where(step > 0, np.float32(_INTERFACE_GAIN), np.float32(-_LEAVING_SHARE * _INTERFACE_GAIN))
-        echo[1:-1, :, 0] += step
+        echo[0, 1:-1] += step
         return echo
 
     def _transmission(self, attenuation: UInt8Array, sector: Sector) -> Float32Array:
@@ -167,7 +168,7 @@ class BModeRenderer:
             axial_sigma=float(0.28 * sharp / sector.sample_mm),
             narrow_sigma=narrow,
             wide_sigma=wide,
-            wide_share=share.astype(np.float32)[:, None, None],
+            wide_share=share.astype(np.float32)[:, None],
         )
 
     def _wall(self, sector: Sector, lateral_mm: Float32Array) -> tuple[UInt8Array, npt.NDArray[np.bool_]]:
@@ -202,15 +203,17 @@ class _Optics:
 
 def _point_spread(echo: Float32Array, optics: _Optics) -> Float32Array:
     """Blurs along the beam, and across the beams by a width that grows away from the focus. Energy is kept."""
-    axial = optics.axial_sigma
-    narrow, wide = (
-        np.asarray(cv2.sepFilter2D(echo, -1, _unit_energy(across), _unit_energy(axial)), np.float32)
-        for across in (optics.narrow_sigma, optics.wide_sigma)
-    )
+    narrow = _blurred(echo, optics.narrow_sigma, optics.axial_sigma)
+    wide = _blurred(echo, optics.wide_sigma, optics.axial_sigma)
     wide -= narrow
     wide *= optics.wide_share
     narrow += wide
     return narrow
+
+
+def _blurred(echo: Float32Array, across: float, along: float) -> Float32Array:
+    across_taps, along_taps = _unit_energy(across), _unit_energy(along)
+    return np.stack([np.asarray(cv2.sepFilter2D(part, -1, across_taps, along_taps), np.float32) for part in echo])
 
 
 def _unit_energy(sigma: float) -> Float64Array:

@@ -6,17 +6,14 @@ begins with the first ``read``.
 
 from __future__ import annotations
 
-from math import isfinite
-
 from assistant.contracts import Clock, Device, DeviceInfo, StreamItem, StreamKind
-from assistant.errors import ConfigError, EndOfStream
+from assistant.errors import EndOfStream
 from assistant.playback import MediaStream, Playback
 from plugins.phantom.live import RenderedScan
 from plugins.phantom.narration import SAMPLE_RATE_HZ, require_espeak
-from plugins.phantom.scan import FPS, STREAMS, Scan, ScanSettings
+from plugins.phantom.scan import FPS, STREAMS, Scan
 from plugins.phantom.screen import SECTOR_CROP
-
-_SIDE_PX = (240, 4096)
+from plugins.phantom.settings import ScanSettings, parse_settings
 
 
 def create(argument: str, *, paced: bool) -> Device:
@@ -26,53 +23,6 @@ def create(argument: str, *, paced: bool) -> Device:
         ConfigError: the argument is not a seed with known options.
     """
     return Phantom(parse_settings(argument), paced=paced)
-
-
-def parse_settings(argument: str) -> ScanSettings:
-    """Settings from ``SEED[,seconds=S][,relevant=R][,size=WxH]``; nothing at all means seed 1.
-
-    Raises:
-        ConfigError: a part cannot be used.
-    """
-    seed, *options = argument.split(",")
-    try:
-        found = {"seed": int(seed) if seed.strip() else 1}
-    except ValueError as error:
-        raise ConfigError(f"phantom: expected a seed (a whole number), got '{seed}': say e.g. phantom:1") from error
-    seconds: float | None = None
-    share, width, height = 0.7, 800, 600
-    for option in options:
-        name, _, value = option.strip().partition("=")
-        try:
-            if name == "seconds":
-                seconds = float(value)
-            elif name == "relevant":
-                share = float(value)
-            elif name == "size":
-                width, height = (int(side) for side in value.split("x"))
-            else:
-                raise ConfigError(f"phantom: unknown option '{name}': there are seconds, relevant, size")
-        except ValueError as error:
-            example = {"seconds": "60", "relevant": "0.7", "size": "800x600"}[name]
-            raise ConfigError(f"phantom: {name}={value} cannot be read: say e.g. {name}={example}") from error
-    return checked(ScanSettings(found["seed"], seconds, share, width, height))
-
-
-def checked(settings: ScanSettings) -> ScanSettings:
-    """The same settings. Raises ``ConfigError`` when they are impossible."""
-    low, high = _SIDE_PX
-    if settings.seed < 0:
-        raise ConfigError(f"phantom: seed must be 0 or more, got {settings.seed}")
-    if settings.seconds is not None and not (isfinite(settings.seconds) and settings.seconds > 0):
-        raise ConfigError(f"phantom: seconds must be above 0, got {settings.seconds:g}")
-    if not 0.0 <= settings.relevant_share <= 1.0:
-        raise ConfigError(f"phantom: relevant must lie between 0 and 1, got {settings.relevant_share:g}")
-    if not (low <= settings.width_px <= high and low <= settings.height_px <= high):
-        raise ConfigError(
-            f"phantom: each side of size must lie between {low} and {high} pixels, "
-            f"got {settings.width_px}x{settings.height_px}"
-        )
-    return settings
 
 
 class Phantom:
@@ -114,6 +64,11 @@ class Phantom:
             self._rendered.close()  # first: it wakes whoever waits for the next item
         if self._playback is not None:
             self._playback.close()
+
+    @property
+    def renderer_pid(self) -> int | None:
+        """The process that renders for a paced device that is open."""
+        return self._rendered.pid if self._rendered else None
 
     def _describe(self) -> DeviceInfo:
         settings = self._settings

@@ -19,7 +19,7 @@ from dataclasses import asdict
 
 from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind
 from assistant.errors import SourceError
-from plugins.phantom.scan import ScanSettings
+from plugins.phantom.settings import ScanSettings
 
 # How much of each stream waits at most. Frames hold the renderer back; of another stream the oldest are given up.
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}

@@ -15,7 +15,8 @@ import sys
 import cv2
 
 from assistant.errors import SonocueError
-from plugins.phantom.scan import Scan, ScanSettings
+from plugins.phantom.scan import Scan
+from plugins.phantom.settings import ScanSettings
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,28 +20,11 @@ from plugins.phantom.narration import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Narration
 from plugins.phantom.planes import label
 from plugins.phantom.probe_path import ProbePath, Visit
 from plugins.phantom.screen import Screen
+from plugins.phantom.settings import ScanSettings
 
 FPS = 30
 STREAMS: tuple[StreamKind, ...] = ("sound", "gaze", "events", "video")
 SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ScanSettings:
-    """What a scan follows from.
-
-    Attributes:
-        seed: the subject and all else.
-        seconds: length; None: without an end.
-        relevant_share: share of utterances that fit the image, in [0, 1].
-        width_px, height_px: of the screen.
-    """
-
-    seed: int = 1
-    seconds: float | None = None
-    relevant_share: float = 0.7
-    width_px: int = 800
-    height_px: int = 600
 
 
 class Scan:

@@ -1,0 +1,75 @@
+"""What a scan follows from, as it stands after ``phantom:`` and on the command line. Pure; cheap to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from assistant.errors import ConfigError
+
+_SIDE_PX = (240, 4096)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """What a scan follows from.
+
+    Attributes:
+        seed: the subject and all else.
+        seconds: length; None: without an end.
+        relevant_share: share of utterances that fit the image, in [0, 1].
+        width_px, height_px: of the screen.
+    """
+
+    seed: int = 1
+    seconds: float | None = None
+    relevant_share: float = 0.7
+    width_px: int = 800
+    height_px: int = 600
+
+
+def parse_settings(argument: str) -> ScanSettings:
+    """Settings from ``SEED[,seconds=S][,relevant=R][,size=WxH]``; nothing at all means seed 1.
+
+    Raises:
+        ConfigError: a part cannot be used.
+    """
+    seed, *options = argument.split(",")
+    try:
+        found = {"seed": int(seed) if seed.strip() else 1}
+    except ValueError as error:
+        raise ConfigError(f"phantom: expected a seed (a whole number), got '{seed}': say e.g. phantom:1") from error
+    seconds: float | None = None
+    share, width, height = 0.7, 800, 600
+    for option in options:
+        name, _, value = option.strip().partition("=")
+        try:
+            if name == "seconds":
+                seconds = float(value)
+            elif name == "relevant":
+                share = float(value)
+            elif name == "size":
+                width, height = (int(side) for side in value.split("x"))
+            else:
+                raise ConfigError(f"phantom: unknown option '{name}': there are seconds, relevant, size")
+        except ValueError as error:
+            example = {"seconds": "60", "relevant": "0.7", "size": "800x600"}[name]
+            raise ConfigError(f"phantom: {name}={value} cannot be read: say e.g. {name}={example}") from error
+    return checked(ScanSettings(found["seed"], seconds, share, width, height))
+
+
+def checked(settings: ScanSettings) -> ScanSettings:
+    """The same settings. Raises ``ConfigError`` when they are impossible."""
+    low, high = _SIDE_PX
+    if settings.seed < 0:
+        raise ConfigError(f"phantom: seed must be 0 or more, got {settings.seed}")
+    if settings.seconds is not None and not (isfinite(settings.seconds) and settings.seconds > 0):
+        raise ConfigError(f"phantom: seconds must be above 0, got {settings.seconds:g}")
+    if not 0.0 <= settings.relevant_share <= 1.0:
+        raise ConfigError(f"phantom: relevant must lie between 0 and 1, got {settings.relevant_share:g}")
+    if not (low <= settings.width_px <= high and low <= settings.height_px <= high):
+        raise ConfigError(
+            f"phantom: each side of size must lie between {low} and {high} pixels, "
+            f"got {settings.width_px}x{settings.height_px}"
+        )
+    return settings
