@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 from av.audio.stream import AudioStream
 from av.error import FFmpegError, InvalidDataError
 from av.video.stream import VideoStream
 
-from assistant.contracts import AudioBlock, Clock, DeviceInfo, Float32Array, Frame, StreamItem, StreamKind, UInt8Array
+from assistant.contracts import AudioBlock, Clock, DeviceInfo, Float32Array, Frame, StreamItem, StreamKind
+from assistant.decoded import to_mono, to_pixels
 from assistant.errors import EndOfStream, SourceError
 from assistant.playback import MediaStream, Playback
 
@@ -25,8 +25,6 @@ GAP_NS = 50_000_000
 """A step in the sound's timestamps above this is missing sound; below, it is rounding by the container."""
 
 _LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist must not make us fetch what it names
-_BT601 = {2, 5, 6}  # unspecified (FFmpeg then takes BT.601 too), BT.470BG, SMPTE 170M
-_FULL_RANGE = 2
 
 
 def create(argument: str, *, paced: bool) -> FileDevice:
@@ -145,38 +143,11 @@ class FileDevice:
                     if len(waiting):
                         yield block(len(waiting))
                     position = (time_ns - start_ns) * rate_hz // 1_000_000_000
-                waiting = np.concatenate([waiting, _mono(decoded)])
+                waiting = np.concatenate([waiting, to_mono(decoded)])
                 while len(waiting) >= size:
                     yield block(size)
             if len(waiting):
                 yield block(len(waiting))
-
-
-def to_pixels(picture: av.VideoFrame) -> UInt8Array:
-    """The picture upright, ``(H, W)`` when it is grey, else ``(H, W, 3)`` RGB."""
-    if picture.format.name.startswith("gray"):
-        pixels = np.asarray(picture.to_ndarray(format="gray"), np.uint8)
-    elif (
-        picture.format.name == "yuv420p" and picture.colorspace in _BT601 and picture.color_range != _FULL_RANGE
-    ):  # what most files are; a fraction of the time that FFmpeg's own converter takes
-        pixels = _rgb_of_yuv420p(picture)
-    else:
-        pixels = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
-    upright = np.rot90(pixels, k=round(picture.rotation / 90)) if picture.rotation else pixels
-    return np.ascontiguousarray(upright)
-
-
-def _rgb_of_yuv420p(picture: av.VideoFrame) -> UInt8Array:
-    """``(H, W, 3)``. Odd sizes are converted one row and column larger, from the decoder's padding, and cut."""
-    height, width = picture.height, picture.width
-    even_height, even_width = height + height % 2, width + width % 2
-    luma, *chroma = (np.frombuffer(memoryview(p), np.uint8).reshape(p.height, p.line_size) for p in picture.planes)
-    packed = np.empty((even_height * 3 // 2, even_width), np.uint8)
-    packed[:height] = luma[:, :even_width]
-    halves = packed[even_height:].reshape(2, even_height // 2, even_width // 2)
-    for half, plane in zip(halves, chroma, strict=True):
-        half[:] = plane[:, : even_width // 2]
-    return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420), np.uint8)[:height, :width]
 
 
 def _video_stream(container: av.container.InputContainer) -> VideoStream | None:
@@ -206,10 +177,3 @@ def _time_ns(frame: av.VideoFrame | av.AudioFrame, otherwise_ns: int) -> int:
     if stamp is None or frame.time_base is None:
         return otherwise_ns
     return int(stamp * frame.time_base * 1_000_000_000)
-
-
-def _mono(decoded: av.AudioFrame) -> Float32Array:
-    """All channels' mean, ``(n,)`` float32 in [-1, 1]."""
-    resampler = av.AudioResampler(format="fltp", layout=decoded.layout)
-    planes = np.concatenate([frame.to_ndarray() for frame in resampler.resample(decoded)], axis=1)
-    return np.asarray(np.clip(planes.mean(axis=0), -1.0, 1.0), np.float32)
