@@ -31,7 +31,7 @@ def run_window(
     Args:
         run: what to look at, and to stop.
         title: of the window.
-        seconds: stop the run after this time.
+        seconds: stop the run so long after its first image.
         screenshot: save here the last picture of the window with live guidance (PNG).
 
     Raises:

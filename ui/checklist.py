@@ -60,13 +60,13 @@ class Checklist(QWidget):
             align=theme.RIGHT,
         )
         rows = inner.adjusted(0, 1.75 * unit, 0, 0)
-        height = min(rows.height() / len(self._planes), 1.9 * unit)
+        height = min(rows.height() / len(self._planes), 2.3 * unit)
         for number, item in enumerate(self._planes):
             place = QRectF(rows.left(), rows.top() + number * height, rows.width(), height)
             self._paint_row(painter, place, item, unit)
 
     def _paint_row(self, painter: QPainter, place: QRectF, item: PlaneProgress, unit: int) -> None:
-        letters = min(1.05 * unit, 0.74 * place.height())
+        letters = min(1.3 * unit, 0.72 * place.height())
         if item.plane == self._named:
             ground = place.adjusted(-0.6 * unit, 0.02 * unit, 0.6 * unit, -0.02 * unit)
             theme.card(painter, ground, 0.35 * unit, theme.RAISED)

@@ -42,22 +42,28 @@ def save_png(image: QImage, path: Path) -> None:
 
 
 def save_still(window: QWidget, snapshot: Snapshot, frame: Frame) -> Path:
-    """Save the bare image in its own size, and the window as it stands, into ``stills/``.
+    """Save the bare image in its own size, and the window as it stands, into a folder ``stills``.
 
-    The folder lies in the session's, or in the current one when nothing is recorded.
+    It lies beside the session, not in it: a session holds what its manifest lists and nothing else. Where nothing is
+    recorded it lies in the current folder.
+
+    Returns:
+        The bare image's file.
 
     Raises:
         SessionError: they cannot be written.
     """
-    session = snapshot.session
-    folder = (session if session is not None and session.is_dir() else Path.cwd()) / "stills"
-    name = f"{datetime.now():%Y%m%d-%H%M%S}-frame{frame.index:06d}"
+    if snapshot.session is None:
+        folder, origin = Path.cwd(), f"{datetime.now():%Y%m%d-%H%M%S}"
+    else:
+        folder, origin = snapshot.session.parent, snapshot.session.name.removesuffix(".partial")
+    name = f"{origin}-frame{frame.index:06d}"
     pixels = np.ascontiguousarray(frame.pixels)
     layout = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
     bare = QImage(pixels.tobytes(), frame.width_px, frame.height_px, pixels.strides[0], layout)
-    image_file = folder / f"{name}.png"
+    image_file = folder / "stills" / f"{name}.png"
     save_png(bare, image_file)
-    save_png(window.grab().toImage(), folder / f"{name}-window.png")
+    save_png(window.grab().toImage(), image_file.with_name(f"{name}-window.png"))
     return image_file
 
 

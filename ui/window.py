@@ -31,6 +31,8 @@ NUMBERS_PERIOD_NS = 200_000_000
 METER_PERIOD_NS = 100_000_000
 MESSAGE_NS = 5_000_000_000
 STOP_DEADLINE_NS = 20_000_000_000
+FIRST_IMAGE_DEADLINE_NS = 10_000_000_000
+"""How long a run of limited time may wait for its first image."""
 
 DESIGN_WIDTH_PX, DESIGN_HEIGHT_PX, DESIGN_EM_PX = 1280, 800, 14
 SIDE_WIDTH_EM = 24
@@ -42,7 +44,7 @@ class Window(QWidget):
     Args:
         run: what to look at, and to stop.
         title: of the window.
-        seconds: stop the run after this time.
+        seconds: stop the run so long after the first image, or when none comes.
         closes_itself: close when the run ends by itself; else the last image stays until the user closes.
         keeps_screenshot: grab pictures of itself, for ``keeper`` to save.
     """
@@ -66,7 +68,9 @@ class Window(QWidget):
         self._run = run
         self._clock = clock or MonotonicClock()
         self._closes_itself = closes_itself
-        self._until_ns = None if seconds is None else self._clock.now_ns() + round(seconds * 1e9)
+        self._seconds_ns = None if seconds is None else round(seconds * 1e9)
+        self._first_image_due_ns = self._clock.now_ns() + FIRST_IMAGE_DEADLINE_NS
+        self._first_image_ns: int | None = None
         self._stop_until_ns: int | None = None
         self._message_until_ns = 0
         self._is_finished = False
@@ -152,8 +156,18 @@ class Window(QWidget):
         elif self._stop_until_ns is not None and now_ns >= self._stop_until_ns:
             self.overdue = True
             self._finish()
-        elif self._until_ns is not None and now_ns >= self._until_ns and not snapshot.ended:
+        elif self._time_is_over(snapshot, now_ns) and not snapshot.ended:
             self.stop()
+
+    def _time_is_over(self, snapshot: Snapshot, now_ns: int) -> bool:
+        """The run counts from its first image too, and ends by itself; this ends it where it cannot."""
+        if self._first_image_ns is None and snapshot.frame is not None:
+            self._first_image_ns = now_ns
+        if self._seconds_ns is None:
+            return False
+        if self._first_image_ns is None:
+            return now_ns >= self._first_image_due_ns + self._seconds_ns
+        return now_ns >= self._first_image_ns + self._seconds_ns
 
     def _show_panels(self, snapshot: Snapshot, now_ns: int, *, changed: bool) -> None:
         said = statement(snapshot)

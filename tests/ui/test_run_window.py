@@ -1,6 +1,8 @@
 """``run_window`` from its opening to its end, as the command line calls it."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import pytest
 from PyQt6.QtWidgets import QApplication
 
 from assistant.errors import SessionError, SonocueError
+from assistant.session.verify import verify_session
+from tests.sonocue_command import finish, start_sonocue
 from tests.ui.conftest import ARTEFACTS
 from tests.ui.scripted_run import ScriptedRun, live_snapshots, sector_image, snapshot_of, video_images
 from ui import app, window
@@ -84,7 +88,7 @@ def test_seconds_stop_the_run_and_close_the_window():
     run_window(run, title="Sonocue", seconds=0.3)
     assert run.stops >= 1
     assert run.snapshot().ended
-    assert run.asked > 5
+    assert run.asked > 2
 
 
 def test_the_last_image_stays_until_the_user_closes():
@@ -122,6 +126,29 @@ def test_ctrl_c_closes_the_window_also_when_nobody_else_handles_it():
     run = RunWithEvent(live_snapshots([IMAGE] * 100), at=5, event=lambda: os.kill(os.getpid(), signal.SIGINT))
     run_window(run, title="Sonocue")
     assert run.stops >= 1
+
+
+def test_ctrl_c_in_a_real_process_closes_window_and_session(data_dir, tiny_bundle, tmp_path, display):
+    if shutil.which("xdotool") is None:
+        pytest.skip("xdotool is not installed (apt-get install xdotool)")
+    film = data_dir / "us_video" / "butterfly-ocular-phantom.mp4"  # 29 s: it does not end by itself
+    process = start_sonocue(
+        "live", "--source", f"file:{film}", "--model", tiny_bundle.path, "--json", folder=tmp_path,
+        env={"QT_QPA_PLATFORM": "xcb", "DISPLAY": display},
+    )  # fmt: skip
+    try:
+        subprocess.run(
+            ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^Sonocue$"],
+            check=True, capture_output=True, timeout=60, env=os.environ | {"DISPLAY": display},
+        )  # fmt: skip
+    finally:
+        process.send_signal(signal.SIGINT)
+        status, out, err = finish(process)
+    assert status == 0, err
+    summary = json.loads(out)
+    assert summary["captured"] == summary["recorded"]
+    (session,) = (tmp_path / "recordings").iterdir()
+    assert verify_session(session) == []
 
 
 def test_a_defect_stops_the_run_and_is_raised():

@@ -321,14 +321,16 @@ def click(window, name):
     next(button for button in window.findChildren(KeyButton) if button.action.name == name).click()
 
 
-def test_a_still_holds_the_bare_image_and_lies_in_the_session(open_window, manual_clock, tmp_path):
+def test_a_still_holds_the_bare_image_and_lies_beside_the_session(open_window, manual_clock, tmp_path):
     colours = np.random.default_rng(0).integers(0, 255, (50, 63, 3), np.uint8)
-    frame = frame_of(colours, 41)
-    window = open_window(ScriptedRun([snapshot_of(frame, guidance_for(frame), session=tmp_path)]), clock=manual_clock)
+    frame, session = frame_of(colours, 41), tmp_path / "20260101-scan.partial"
+    session.mkdir()
+    window = open_window(ScriptedRun([snapshot_of(frame, guidance_for(frame), session=session)]), clock=manual_clock)
     window.pull()
     click(window, "still")
     bare, whole = sorted((tmp_path / "stills").iterdir(), key=lambda path: len(path.name))
-    assert bare.stem.endswith("frame000041")
+    assert bare.name == "20260101-scan-frame000041.png"
+    assert list(session.iterdir()) == [], "a session holds nothing but what was recorded"
     np.testing.assert_array_equal(cv2.imread(str(bare), cv2.IMREAD_UNCHANGED)[..., ::-1], colours)
     assert cv2.imread(str(whole)).shape == (800, 1280, 3)
 
@@ -388,9 +390,12 @@ def test_a_run_that_does_not_end_is_given_up_after_the_deadline(open_window, man
     assert window.overdue
 
 
-def test_the_time_is_kept(open_window, manual_clock):
-    run = ScriptedRun([live()])
+def test_the_time_counts_from_the_first_image(open_window, manual_clock):
+    run = ScriptedRun([snapshot_of(None), live(number=2)])
     window = open_window(run, seconds=10.0, closes_itself=True, clock=manual_clock)
+    window.pull()
+    manual_clock.advance(5)
+    window.pull()
     manual_clock.advance(9.9)
     window.pull()
     assert run.stops == 0
@@ -399,6 +404,17 @@ def test_the_time_is_kept(open_window, manual_clock):
     assert run.stops == 1
     window.pull()
     assert not window.isVisible()
+
+
+def test_the_time_is_over_also_when_no_image_comes(open_window, manual_clock):
+    run = ScriptedRun([snapshot_of(None)])
+    window = open_window(run, seconds=1.0, closes_itself=True, clock=manual_clock)
+    for _ in range(11):
+        window.pull()
+        manual_clock.advance(1.01)
+    assert run.stops == 0
+    window.pull()
+    assert run.stops == 1
 
 
 @pytest.mark.parametrize("closes_itself", [True, False])
