@@ -48,7 +48,7 @@ class DataConfig(_Section):
     validation: Share = 0.2
     test: Share = 0.2
     gaze_window_s: Positive = 0.5
-    gaze_sigma: Positive = 0.04
+    gaze_sigma: Positive = 0.05
 
 
 class EncoderConfig(_Section):

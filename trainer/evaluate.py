@@ -143,10 +143,13 @@ def negative_log_likelihood(logits: Float32Array, truth: Int64Array, temperature
 
 
 def calibrate_temperature(logits: Float32Array, truth: Int64Array) -> float:
-    """The temperature in [0.1, 10] with the lowest negative log-likelihood (Guo 2017, arXiv 1706.04599)."""
+    """The temperature in [0.5, 10] with the lowest negative log-likelihood (Guo 2017, arXiv 1706.04599).
+
+    It may not go lower: where a small validation set holds no error at all, the likelihood asks for absolute certainty.
+    """
     best = minimize_scalar(
         lambda log_t: negative_log_likelihood(logits, truth, float(np.exp(log_t))),
-        bounds=(np.log(0.1), np.log(10.0)),
+        bounds=(np.log(0.5), np.log(10.0)),
         method="bounded",
     )
     return round(float(np.exp(best.x)), 4)
@@ -166,7 +169,11 @@ def choose_abstention(probability: Float32Array, truth: Int64Array, accuracy: fl
     order = np.argsort(-confidence)
     named_accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(named_accuracy >= accuracy)
-    threshold = float(confidence[order][enough[-1]]) if len(enough) else 1.0
+    if not len(enough):
+        return _ABSTAIN_RANGE[1]
+    # Between the last frame that is named and the first that is not; when all are named there is none.
+    named, next_one = confidence[order][enough[-1]], np.append(confidence[order], 0.0)[enough[-1] + 1]
+    threshold = float(named + next_one) / 2 if next_one else 0.0
     return round(float(np.clip(threshold, *_ABSTAIN_RANGE)), 3)
 
 

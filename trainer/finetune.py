@@ -117,7 +117,7 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
         if figures["validation_loss"] <= history[best]["validation_loss"]:
             best = epoch
             save_weights(folder / WEIGHTS, network.state_dict())
-        save_history(folder, history)
+        save_history(folder, history, plot=epoch == settings.epochs - 1)
         report(figures)
     return Finetuned(folder / WEIGHTS, history, best)
 

@@ -132,7 +132,7 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
         figures |= retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
         history.append(figures)
         save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history)
+        save_history(folder, history, plot=epoch == settings.epochs - 1)
         report(figures)
     return Pretrained(folder / WEIGHTS, history, len(windows), memory.affinity)
 

@@ -112,9 +112,14 @@ def load_weights(file: Path) -> dict[str, Tensor]:
         raise TrainingError(f"weights '{file}' cannot be read: {error}: run the step before this one first") from error
 
 
-def save_history(folder: Path, history: History) -> None:
-    """Write the history as JSON and as a plot, one panel for each figure."""
+def save_history(folder: Path, history: History, *, plot: bool) -> None:
+    """Write the history as JSON and, when asked, as a plot, one panel for each figure."""
     write_json(folder / "history.json", list(history))
+    if plot:
+        _plot(folder, history)
+
+
+def _plot(folder: Path, history: History) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")

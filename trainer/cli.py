@@ -1,0 +1,167 @@
+"""``sonocue train``: pretrain, finetune, evaluate, export, or all of them. Runs on the main thread.
+
+Each command takes the same three arguments: settings, recorded sessions, and the folder of the run. Decoded sessions
+and the results of earlier steps are found in that folder. Torch is imported when a command runs, not before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from assistant.errors import TrainingError
+
+if TYPE_CHECKING:
+    from trainer.config import TrainConfig
+    from trainer.data import Dataset
+    from trainer.evaluate import Evaluation
+
+app = typer.Typer(help="Train a model from recorded sessions.", no_args_is_help=True)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings (TOML), e.g. trainer/configs/small.toml.")]
+Sessions = Annotated[Path, typer.Argument(metavar="SESSIONS", help="Folder with recorded sessions.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; made when missing.")]
+
+_console = Console(stderr=True)
+
+
+@app.command("pretrain")
+def pretrain_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Learn from video and speech alone, without labels."""
+    config, dataset = _begin(config_file, sessions, run)
+    _pretrain(dataset, config, run)
+
+
+@app.command("finetune")
+def finetune_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Train both heads (planes and gaze) on labelled frames."""
+    config, dataset = _begin(config_file, sessions, run)
+    _finetune(dataset, config, run)
+
+
+@app.command("evaluate")
+def evaluate_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Calibrate on the validation subjects, measure on the test subjects."""
+    config, dataset = _begin(config_file, sessions, run)
+    _evaluate(dataset, config, run)
+
+
+@app.command("export")
+def export_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Write the model folder RUN/model."""
+    config, dataset = _begin(config_file, sessions, run)
+    _export(dataset, config, run, _read_evaluation(run))
+
+
+@app.command("all")
+def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Pretrain, finetune, evaluate, export: from sessions to RUN/model."""
+    config, dataset = _begin(config_file, sessions, run)
+    if config.pretrain.epochs:
+        _pretrain(dataset, config, run)
+    _finetune(dataset, config, run)
+    _export(dataset, config, run, _evaluate(dataset, config, run))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The steps
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def _begin(config_file: Path, sessions: Path, run: Path) -> tuple[TrainConfig, Dataset]:
+    from trainer.data import load_dataset
+    from trainer.run_folder import begin_run
+
+    config = begin_run(config_file, run)
+    with _console.status("Reading sessions ..."):
+        dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False))
+    split = dataset.split
+    _console.print(
+        f"{len(dataset.recordings)} sessions; subjects: {len(split.train)} train, {len(split.validation)} validate, "
+        f"{len(split.test)} test; classes: {', '.join(dataset.classes)}"
+    )
+    return config, dataset
+
+
+def _pretrain(dataset: Dataset, config: TrainConfig, run: Path) -> None:
+    from trainer.pretrain import pretrain
+
+    if not config.pretrain.epochs:
+        raise TrainingError("pretrain.epochs is 0: nothing to do")
+    with _epochs("pretrain", config.pretrain.epochs) as report:
+        pretrain(dataset, config, run / "pretrain", report)
+
+
+def _finetune(dataset: Dataset, config: TrainConfig, run: Path) -> None:
+    from trainer.finetune import finetune
+
+    start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
+    with _epochs("finetune", config.finetune.epochs) as report:
+        finetune(dataset, config, start, run / "finetune", report)
+
+
+def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:
+    from trainer.evaluate import evaluate
+    from trainer.run_folder import WEIGHTS
+
+    found = evaluate(dataset, config, run / "finetune" / WEIGHTS, run / "evaluation.json")
+    typer.echo(
+        json.dumps({"planes": found.planes, "gaze": found.gaze, "centre_bias": found.centre_bias}, default=float)
+    )
+    return found
+
+
+def _export(dataset: Dataset, config: TrainConfig, run: Path, evaluation: Evaluation) -> None:
+    from trainer.export import export
+    from trainer.run_folder import WEIGHTS
+
+    encoders = _pretrained_weights(run) if config.pretrain.epochs else None
+    exported = export(dataset, config, run / "finetune" / WEIGHTS, encoders, evaluation, run / "model")
+    typer.echo(
+        f"{exported.bundle.path}: {exported.bundle.model_id}; INT8 names the same plane as float on "
+        f"{exported.same_plane:.1%}, gaze CC {exported.gaze_cc:.4f}"
+    )
+
+
+def _pretrained_weights(run: Path) -> Path:
+    from trainer.run_folder import WEIGHTS
+
+    return run / "pretrain" / WEIGHTS
+
+
+def _read_evaluation(run: Path) -> Evaluation:
+    from trainer.evaluate import Evaluation
+
+    file = run / "evaluation.json"
+    try:
+        return Evaluation(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"'{file}' cannot be read: run 'sonocue train evaluate' first ({error})") from error
+
+
+@contextmanager
+def _epochs(step: str, count: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """A progress bar, moved by each epoch's figures, which are printed too."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console) as progress:
+        task = progress.add_task(step, total=count)
+
+        def report(figures: Mapping[str, float]) -> None:
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if name != "epoch")
+            progress.console.print(f"  {step} epoch {figures['epoch']:.0f}: {shown}", highlight=False)
+            progress.advance(task)
+
+        yield report

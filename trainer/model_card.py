@@ -1,0 +1,107 @@
+"""The model card that goes with each exported model: what it is for, what it learned from, what was measured.
+
+Pure text from figures; called by the command's only thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trainer.config import TrainConfig
+from trainer.data import Dataset
+from trainer.evaluate import Evaluation
+
+
+def model_card(
+    dataset: Dataset,
+    config: TrainConfig,
+    evaluation: Evaluation,
+    same_plane: float,
+    gaze_cc: float,
+    training_data: str,
+) -> str:
+    """Markdown with the figures of this very model."""
+    phantom = dataset.origin == "phantom"
+    warning = (
+        "**Trained on synthetic images of a software scanner only.** On images of a real scanner its answers mean "
+        "nothing; the window says so whenever the source is real.\n\n"
+        if phantom
+        else ""
+    )
+    start = "contrastive pretraining on video and speech" if _pretrained(config) else "random weights"
+    planes, calibration, split = evaluation.planes, evaluation.calibration, dataset.split
+    parts = [
+        f"# {config.export.name}\n",
+        f"{warning}Names the standard plane in a fetal ultrasound image and predicts where a sonographer would look, "
+        "in one pass. For research and for showing the program; not a medical device.\n",
+        "## Training",
+        f"- Learned from: {training_data}.",
+        f"- Split by subject: {len(split.train)} to train, {len(split.validation)} to choose and calibrate, "
+        f"{len(split.test)} for the figures below.",
+        f"- Begun from: {start}; then both heads together. Seed {config.seed}.",
+        f"- Network: {_network(config)}, input {config.data.height_px}x{config.data.width_px}, one channel.",
+        f"- Temperature {evaluation.temperature}; abstains below a confidence of {evaluation.abstain_below}. Both were "
+        "chosen on the validation subjects.\n",
+        f"## Planes, on {planes['frames']:.0f} frames of subjects never seen before\n",
+        f"Macro F1 **{planes['macro_f1']:.3f}** ({planes['macro_f1_planes']:.3f} without background), macro "
+        f"precision {planes['macro_precision']:.3f}, macro recall {planes['macro_recall']:.3f}, accuracy "
+        f"{planes['accuracy']:.3f}.",
+        f"With abstention {calibration['coverage']:.1%} of the frames are named, {calibration['accuracy_named']:.1%} "
+        f"of these rightly. Expected calibration error {calibration['ece']:.3f} ({calibration['ece_before']:.3f} "
+        "before the temperature).\n",
+        _table(("class", "precision", "recall", "F1", "frames"), _class_rows(evaluation.per_class)),
+    ]
+    if evaluation.gaze:
+        names = {
+            "kl": "KL (nats, low is good)",
+            "nss": "NSS",
+            "auc_judd": "AUC-Judd",
+            "auc_shuffled": "shuffled AUC",
+            "cc": "CC",
+            "sim": "SIM",
+            "information_gain": "information gain (bits)",
+        }
+        rows = [
+            (title, f"{evaluation.gaze[key]:.3f}", f"{evaluation.centre_bias[key]:.3f}") for key, title in names.items()
+        ]
+        stated = evaluation.stated
+        height, width = stated["gaze_map_px"]
+        parts += [
+            f"## Gaze, on {evaluation.gaze['frames']:.0f} frames of the same subjects\n",
+            _table(("", "model", "centre bias"), rows),
+            f"Fixations: gaze samples within {stated['gaze_time_window_s']} s around the frame, on a map of "
+            f"{width}x{height} pixels; density: blurred with sigma {stated['gaze_sigma_px']:.2f} pixels "
+            f"({stated['gaze_sigma_share_of_width']:.0%} of the width); epsilon {stated['epsilon']:.1e}. Centre bias "
+            "is the mean density of the training subjects.\n",
+        ]
+    parts.append("## Files\n")
+    if "int8" in config.export.precisions:
+        parts.append(
+            f"INT8 against float on frames of the test subjects: same plane on {same_plane:.1%}, gaze CC "
+            f"{gaze_cc:.4f}.\n"
+        )
+    parts.append(
+        f"Holds: {' and '.join(config.export.precisions)} network. The figures above are of the float network."
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _pretrained(config: TrainConfig) -> bool:
+    return config.finetune.from_pretraining and config.pretrain.epochs > 0
+
+
+def _network(config: TrainConfig) -> str:
+    return "SE-ResNeXt-50" if config.encoder.name == "seresnext50" else f"ResNet-18 with widths {config.encoder.widths}"
+
+
+def _class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    rows = []
+    for name, scores in per_class.items():
+        figures = tuple(f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+        rows.append((name, *figures, f"{scores['frames']:.0f}"))
+    return rows
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows)]
+    return "\n".join(lines) + "\n"
