@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +40,15 @@ def make(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("subjects scanned", total=max(subjects, 1))
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("subjects scanned", total=subjects)
+    with ExitStack() as shown:
+
+        def advance(done: int) -> None:
+            if done == 0:  # the parameters were found possible
+                shown.enter_context(bar)
+            bar.update(task, completed=done)
+
         make_dataset(
             out,
             subjects=subjects,
@@ -48,7 +56,7 @@ def make(
             seconds=seconds,
             relevant_share=relevant,
             lossless=lossless,
-            on_subject=lambda: progress.advance(task),
+            on_progress=advance,
         )
     typer.echo(f"{out}: {subjects} sessions of {seconds:g} s")
 

@@ -33,7 +33,7 @@ def make_dataset(
     width_px: int = 800,
     height_px: int = 600,
     lossless: bool = False,
-    on_subject: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int], None] = lambda done: None,  # noqa: ARG005 - by default nobody listens
 ) -> None:
     """Write a session for each subject into ``out``, which appears only when all are there.
 
@@ -46,7 +46,7 @@ def make_dataset(
         width_px: of the screen.
         height_px: of the screen.
         lossless: keep every pixel.
-        on_subject: called when a session is complete.
+        on_progress: called with the number of complete sessions, with 0 when recording begins.
 
     Raises:
         ConfigError: a parameter is impossible, or ``out`` exists.
@@ -69,21 +69,22 @@ def make_dataset(
     except OSError as error:
         raise SessionError(f"folder '{partial}' cannot be made: {error.strerror}") from error
     try:
-        _record_all(partial, scans, lossless, on_subject)
+        _record_all(partial, scans, lossless, on_progress)
         partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _record_all(folder: Path, scans: list[ScanSettings], lossless: bool, on_subject: Callable[[], None]) -> None:
+def _record_all(folder: Path, scans: list[ScanSettings], lossless: bool, on_progress: Callable[[int], None]) -> None:
+    on_progress(0)
     workers = min(len(scans), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         jobs = [pool.submit(record_subject, folder, scan, lossless=lossless) for scan in scans]
         try:
-            for job in as_completed(jobs):
+            for done, job in enumerate(as_completed(jobs), start=1):
                 job.result()
-                on_subject()
+                on_progress(done)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from assistant.contracts import Float32Array
 from assistant.errors import SourceError
@@ -22,7 +21,6 @@ from plugins.phantom.probe_path import ProbePath
 
 SAMPLE_RATE_HZ = 16_000
 BLOCK_SAMPLES = 320
-_ESPEAK_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44
 _SPEECH_RMS = 0.08
 _NOISE_RMS = 0.002
@@ -89,12 +87,20 @@ def speak(words: str, voice: Voice) -> Float32Array:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no sound"])[-1]
         raise SourceError(f"espeak-ng could not speak with voice '{voice.name}': {reason}; is its data installed?")
     pcm = np.frombuffer(done.stdout[_WAV_HEADER_BYTES:], "<i2").astype(np.float32) / 32768.0
-    sound: Float32Array = resample_poly(pcm, 320, 441).astype(np.float32)  # 22050 to 16000 Hz
+    sound = _resampled(pcm)
     loud = np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())
     sound = sound[loud[0] : loud[-1] + 1]
-    sound = np.clip(sound * (_SPEECH_RMS / np.sqrt(np.mean(np.square(sound)))), -1.0, 1.0)
+    gain = _SPEECH_RMS / np.sqrt(np.mean(np.square(sound)))
+    sound = np.asarray(np.clip(sound * gain, -1.0, 1.0), np.float32)
     sound.flags.writeable = False
     return sound
+
+
+def _resampled(pcm: Float32Array) -> Float32Array:
+    """From 22050 to 16000 Hz (441 to 320), by leaving out the upper part of the spectrum."""
+    padded = np.pad(pcm, (0, -len(pcm) % 441))
+    length = len(padded) // 441 * 320
+    return np.asarray(np.fft.irfft(np.fft.rfft(padded)[: length // 2 + 1], length) * (320 / 441), np.float32)
 
 
 class Narration:

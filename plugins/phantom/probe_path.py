@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from scipy.spatial.transform import Rotation
+import numpy.typing as npt
 
 from plugins.phantom.anatomy import Fetus
 from plugins.phantom.geometry import Float64Array, Pose, Sector
@@ -38,16 +39,6 @@ class Visit:
     sector: Sector
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stop:
-    """The probe passes here, still for a moment."""
-
-    time_s: float
-    focus_mm: Float64Array
-    rotation: Rotation
-    standoff_mm: float
-
-
 class ProbePath:
     """Where the probe is at any time. Not thread-safe: it plans ahead as it is asked."""
 
@@ -57,9 +48,8 @@ class ProbePath:
         self._rng = np.random.default_rng([seed, 2])
         self._visits: list[Visit] = []
         self._round: list[StandardPlane] = []
-        first = self._wander(fetus.planes[0], base_sector.depth_mm)
-        self._stops = [_Stop(0.0, *first)]
-        self._times = [0.0]
+        self._times_s = [0.0]  # the probe is still for a moment at each of these times,
+        self._stops = [self._wander(fetus.planes[0], base_sector.depth_mm)]  # in these poses
         self._rates_hz = self._rng.uniform(0.15, 0.9, (6, 3))
         self._phases = self._rng.uniform(0, 2 * np.pi, (6, 3))
         shake_deg, shake_mm = self._rng.uniform(0.8, 2.0), self._rng.uniform(0.3, 0.9)
@@ -80,38 +70,38 @@ class ProbePath:
     def pose(self, time_s: float) -> Pose:
         """The probe's pose at a time, the hand's wobble included."""
         self.visit_at(time_s)
-        at = min(max(bisect_right(self._times, time_s), 1), len(self._stops) - 1)
+        at = min(max(bisect_right(self._times_s, time_s), 1), len(self._stops) - 1)
         before, after = self._stops[at - 1], self._stops[at]
-        share = (time_s - before.time_s) / max(after.time_s - before.time_s, 1e-9)
+        share = (time_s - self._times_s[at - 1]) / (self._times_s[at] - self._times_s[at - 1])
         share = share * share * (3.0 - 2.0 * share)
-        turn = (before.rotation.inv() * after.rotation).as_rotvec()
+        turn = cv2.Rodrigues(before.rotation.T @ after.rotation)[0].ravel()
         shake = self._shake * np.sin(2 * np.pi * self._rates_hz * time_s + self._phases).sum(axis=1)
-        rotation = before.rotation * Rotation.from_rotvec(share * turn) * Rotation.from_rotvec(shake[:3])
+        rotation = before.rotation @ _turned(share * turn) @ _turned(shake[:3])
         focus_mm = (1 - share) * before.focus_mm + share * after.focus_mm + shake[3:]
         standoff_mm = (1 - share) * before.standoff_mm + share * after.standoff_mm
-        return Pose(focus_mm, rotation.as_matrix(), standoff_mm)
+        return Pose(focus_mm, rotation, standoff_mm)
 
     def _plan_visit(self) -> None:
         rng = self._rng
         plane = self._next_plane()
-        start_s = self._stops[-1].time_s
+        start_s = self._times_s[-1]
         depth_mm = self._base_sector.depth_mm + float(rng.choice([-8.0, 0.0, 8.0]))
         sector = Sector(self._base_sector.radius_mm, self._base_sector.half_angle_rad, depth_mm)
         time_s = start_s
         for _ in range(rng.integers(1, 4)):  # search
             time_s += rng.uniform(0.8, 1.7)
-            self._stop(time_s, *self._wander(plane, depth_mm))
-        focus, rotation, standoff = self._on_plane(plane, depth_mm)
+            self._stop(time_s, self._wander(plane, depth_mm))
+        goal = self._on_plane(plane, depth_mm)
         time_s += rng.uniform(0.7, 1.2)
-        self._stop(time_s, *self._near_miss(plane, focus, rotation, standoff))
+        self._stop(time_s, self._near_miss(plane, goal))
         time_s += rng.uniform(0.6, 1.2)
-        self._stop(time_s, focus, rotation, standoff)
+        self._stop(time_s, goal)
         dwell_start_s = time_s
         time_s += rng.uniform(3.0, 6.0)
-        self._stop(time_s, focus, rotation, standoff)
+        self._stop(time_s, goal)
         dwell_end_s = time_s
         time_s += rng.uniform(0.5, 1.2)
-        self._stop(time_s, *self._near_miss(plane, focus, rotation, standoff))
+        self._stop(time_s, self._near_miss(plane, goal))
         self._visits.append(Visit(plane, start_s, dwell_start_s, dwell_end_s, time_s, sector))
 
     def _next_plane(self) -> StandardPlane:
@@ -126,50 +116,54 @@ class ProbePath:
             self._round.insert(int(self._rng.integers(1, len(self._round) + 1)), plane)
         return plane
 
-    def _stop(self, time_s: float, focus_mm: Float64Array, rotation: Rotation, standoff_mm: float) -> None:
-        self._stops.append(_Stop(time_s, focus_mm, rotation, standoff_mm))
-        self._times.append(time_s)
+    def _stop(self, time_s: float, pose: Pose) -> None:
+        self._times_s.append(time_s)
+        self._stops.append(pose)
 
-    def _on_plane(self, plane: StandardPlane, depth_mm: float) -> tuple[Float64Array, Rotation, float]:
+    def _on_plane(self, plane: StandardPlane, depth_mm: float) -> Pose:
         """A pose that shows the plane, as good as a hand gets it: a third of the tolerance off at most."""
         rng = self._rng
         normal = plane.normal
         if plane.axis is not None:  # any plane through the axis will do
-            normal = Rotation.from_rotvec(np.radians(rng.uniform(-35, 35)) * plane.axis).apply(normal)
+            normal = _turned(np.radians(rng.uniform(-35, 35)) * plane.axis) @ normal
         normal = normal * rng.choice([-1.0, 1.0])
         view = plane.view - (plane.view @ normal) * normal
         view /= np.linalg.norm(view)
-        view = Rotation.from_rotvec(np.radians(rng.uniform(-1, 1) * plane.view_spread_deg) * normal).apply(view)
-        rotation = Rotation.from_matrix(np.stack([np.cross(view, normal), view, normal], axis=1))
+        view = _turned(np.radians(rng.uniform(-1, 1) * plane.view_spread_deg) * normal) @ view
+        rotation = np.stack([np.cross(view, normal), view, normal], axis=1)
         tilt = np.radians(rng.uniform(-1, 1, 2) * plane.tilt_deg / 4)
-        rotation = rotation * Rotation.from_rotvec([tilt[0], tilt[1], 0.0])
+        rotation = rotation @ _turned([tilt[0], tilt[1], 0.0])
         off = np.array([rng.uniform(-8, 8), rng.uniform(-4, 4), rng.uniform(-1, 1) * plane.distance_mm / 3])
-        return plane.anchor_mm + rotation.apply(off), rotation, float(rng.uniform(0.46, 0.58) * depth_mm)
+        return Pose(plane.anchor_mm + rotation @ off, rotation, float(rng.uniform(0.46, 0.58) * depth_mm))
 
-    def _near_miss(
-        self, plane: StandardPlane, focus_mm: Float64Array, rotation: Rotation, standoff_mm: float
-    ) -> tuple[Float64Array, Rotation, float]:
+    def _near_miss(self, plane: StandardPlane, goal: Pose) -> Pose:
         """A pose not far off, yet outside the tolerance: shifted, or tilted, or both."""
-        rng = self._rng
+        rng, focus_mm, rotation = self._rng, goal.focus_mm, goal.rotation
         shift = rng.choice([-1.0, 1.0]) * rng.uniform(1.6, 3.5) * plane.distance_mm
         tilt = rng.choice([-1.0, 1.0]) * np.radians(rng.uniform(1.6, 3.5) * plane.tilt_deg)
         kind = rng.integers(3)
         about = rng.uniform(0, 2 * np.pi)
         if kind != 0:
-            rotation = rotation * Rotation.from_rotvec([tilt * np.cos(about), tilt * np.sin(about), 0.0])
+            rotation = rotation @ _turned([tilt * np.cos(about), tilt * np.sin(about), 0.0])
         if kind != 1:
-            focus_mm = focus_mm + rotation.apply([0.0, 0.0, shift])
-        return focus_mm, rotation, standoff_mm
+            focus_mm = focus_mm + shift * rotation[:, 2]
+        return Pose(focus_mm, rotation, goal.standoff_mm)
 
-    def _wander(self, plane: StandardPlane, depth_mm: float) -> tuple[Float64Array, Rotation, float]:
+    def _wander(self, plane: StandardPlane, depth_mm: float) -> Pose:
         """A pose somewhere between the sought plane and another place in the body, at some angle."""
         rng = self._rng
         places = list(self._fetus.landmarks_mm.values())
         place = places[int(rng.integers(len(places)))]
-        focus, rotation, standoff = self._on_plane(plane, depth_mm)
+        goal = self._on_plane(plane, depth_mm)
         away = rng.uniform(0.2, 0.9)
-        turn = Rotation.from_rotvec(np.radians(rng.uniform(20, 60)) * _direction(rng))
-        return (1 - away) * focus + away * place + rng.normal(0.0, 5.0, 3), rotation * turn, standoff
+        turn = _turned(np.radians(rng.uniform(20, 60)) * _direction(rng))
+        focus_mm = (1 - away) * goal.focus_mm + away * place + rng.normal(0.0, 5.0, 3)
+        return Pose(focus_mm, goal.rotation @ turn, goal.standoff_mm)
+
+
+def _turned(rotation_vector: npt.ArrayLike) -> Float64Array:
+    """``(3, 3)`` rotation about a vector by its length in radians (Rodrigues)."""
+    return np.asarray(cv2.Rodrigues(np.asarray(rotation_vector, np.float64))[0], np.float64)
 
 
 def _direction(rng: np.random.Generator) -> Float64Array:

@@ -1,0 +1,155 @@
+"""A scan's streams and their truth: from the seed alone, and true."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from assistant.class_list import load_class_list
+from assistant.contracts import Frame
+from plugins.phantom.narration import SAMPLE_RATE_HZ, Narration
+from plugins.phantom.phrases import PLANE_TALK
+from plugins.phantom.planes import BACKGROUND
+from plugins.phantom.scan import FPS, Scan
+from plugins.phantom.settings import ScanSettings
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    return Scan(ScanSettings(seed=11, seconds=70.0))
+
+
+def fingerprint(scan: Scan) -> str:
+    digest = hashlib.sha256()
+    for item in scan.items():
+        match item:
+            case Frame():
+                digest.update(item.pixels.tobytes())
+            case _ if hasattr(item, "samples"):
+                digest.update(item.samples.tobytes())
+            case _:
+                digest.update(repr(item).encode())
+    return digest.hexdigest()
+
+
+def test_same_seed_same_scan_bit_for_bit_and_another_seed_another() -> None:
+    one, again, other = (fingerprint(Scan(ScanSettings(seed, seconds=1.0))) for seed in (4, 4, 5))
+    assert one == again
+    assert one != other
+
+
+def test_streams_have_their_rates_and_are_in_order() -> None:
+    items = list(Scan(ScanSettings(2, seconds=2.0, width_px=320, height_px=240)).items())
+    times = [item.captured_ns for item in items]
+    assert times == sorted(times)
+    count = Counter(type(item).__name__ for item in items)
+    assert (count["Frame"], count["AudioBlock"], count["GazeSample"]) == (60, 100, 180)
+    frames = [item for item in items if isinstance(item, Frame)]
+    assert [frame.index for frame in frames] == list(range(60))
+    assert frames[0].pixels.shape == (240, 320)
+
+
+def test_labels_follow_from_the_pose(scan: Scan) -> None:
+    """Worked out anew here: the image as three points in space, the planes from where the structures are."""
+    marks, found = scan.fetus.landmarks_mm, Counter[str]()
+    thigh = marks["femur distal end"] - marks["femur proximal end"]
+    brain = marks["cavum"] - marks["cerebellum"]
+    hindbrain_normal = np.array([0.0, -brain[2], brain[1]])
+    rules = {  # anchor, the plane's normal or an axis in it, largest tilt in degrees, largest distance in mm
+        "transventricular brain": (marks["midline"], (0, 0, 1), None, 10.0, 3.5),
+        "transcerebellar brain": ((marks["cavum"] + marks["cerebellum"]) / 2, hindbrain_normal, None, 10.0, 3.5),
+        "abdomen": (marks["umbilical vein"], (0, 0, 1), None, 10.0, 3.5),
+        "four-chamber view": (marks["crux"], (0, 0, 1), None, 10.0, 3.0),
+        "femur": (marks["femur shaft"], None, thigh, 10.0, 3.5),
+        "sagittal spine": (marks["thoracic spine"], (1, 0, 0), None, 9.0, 3.5),
+    }
+    path = scan.path()
+    truth = [event.data for event in scan.events() if "frame_index" in event.data]
+    for data in truth:
+        time_s = data["frame_index"] / FPS
+        pose, sector = path.pose(time_s), path.visit_at(time_s).sector
+        corner, right, down = (pose.face_mm + step for step in (0 * pose.normal, *pose.rotation.T[:2]))
+        across = np.cross(right - corner, down - corner)
+        expected = BACKGROUND
+        for name, (anchor, normal, axis, tilt_deg, distance_mm) in rules.items():
+            direction = np.asarray(normal if axis is None else axis, float)
+            cosine = abs(direction @ across) / np.linalg.norm(direction)
+            tilt = float(np.degrees(np.arccos(min(1.0, float(cosine))) if axis is None else np.arcsin(cosine)))
+            sideways, deep = ((anchor - corner) @ step for step in (right - corner, down - corner))
+            from_apex = np.array([sideways, deep + sector.radius_mm])
+            inside = abs(np.arctan2(*from_apex)) <= 0.88 * sector.half_angle_rad
+            depth = (np.linalg.norm(from_apex) - sector.radius_mm) / sector.depth_mm
+            close = abs((anchor - corner) @ across) <= distance_mm
+            if tilt <= tilt_deg and close and inside and 0.12 <= depth <= 0.88:
+                expected = name
+        assert data["plane"] == expected, time_s
+        found[expected] += 1
+    assert len(truth) == 70 * FPS
+    assert found.keys() == rules.keys() | {BACKGROUND}
+    assert 0.3 < found[BACKGROUND] / len(truth) < 0.7
+
+
+def test_planes_are_of_the_class_list_and_apart(scan: Scan) -> None:
+    names = [plane.name for plane in scan.fetus.planes]
+    assert set(names) <= set(load_class_list().planes)
+    assert set(names) == set(PLANE_TALK)
+    path = scan.path()
+    for number in range(20):
+        visit = path.visit(number)
+        pose = path.pose(0.5 * (visit.dwell_start_s + visit.dwell_end_s))
+        assert scan.label(visit, pose) in (visit.plane.name, BACKGROUND)  # a hand may slip, but not onto another plane
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_the_share_of_relevant_speech_is_as_asked(scan: Scan, share: float) -> None:
+    narration = Narration(scan.path(), scan.settings.seed, share)
+    said = list(islice(narration.utterances(), 200))
+    assert np.mean([utterance.relevant for utterance in said]) == pytest.approx(share, abs=0.1)
+    path = scan.path()
+    for utterance in said:
+        sought = path.visit_at(utterance.start_sample / SAMPLE_RATE_HZ).plane.name
+        assert (utterance.plane == sought) == utterance.relevant
+
+
+def test_utterances_are_heard_when_the_truth_says(scan: Scan) -> None:
+    sound = np.concatenate([block.samples for block in scan.sound()])
+    speech = np.zeros(len(sound), bool)
+    spoken = [event for event in scan.events() if "utterance" in event.data]
+    assert len(spoken) > 8
+    end = 0
+    for event in spoken:
+        start = event.captured_ns * SAMPLE_RATE_HZ // 1_000_000_000
+        assert start >= end, "utterances overlap"
+        end = event.data["end_ns"] * SAMPLE_RATE_HZ // 1_000_000_000
+        if end > len(sound):
+            break
+        speech[start:end] = True
+        edge = SAMPLE_RATE_HZ // 20
+        for part in (sound[start : start + edge], sound[end - edge : end]):
+            assert np.abs(part).max() > 0.01, event.data["utterance"]
+    silence = sound[:end][~speech[:end]]
+    assert np.sqrt(np.mean(silence**2)) < 0.004
+    assert np.sqrt(np.mean(sound[speech] ** 2)) > 0.05
+
+
+def test_gaze_rests_on_the_structures_of_the_plane(scan: Scan) -> None:
+    path, near, total, valid = scan.path(), 0, 0, 0
+    samples = list(scan.gaze())
+    for sample in samples:
+        valid += sample.valid
+        time_s = sample.captured_ns / 1e9
+        visit, pose = path.visit_at(time_s), path.pose(time_s)
+        if not sample.valid or scan.label(visit, pose) != visit.plane.name:
+            continue
+        view = scan.viewport(visit)
+        places = [view.to_px(*pose.to_probe_mm(scan.fetus.landmarks_mm[s])[:2]) for s in visit.plane.structures]
+        distance_px = min(np.hypot(x - sample.x_px, y - sample.y_px) for x, y in places)
+        near += distance_px < 6.0 * view.px_per_mm
+        total += 1
+    assert total > 1000
+    assert near / total > 0.7
+    assert 0.9 < valid / len(samples) < 1.0
