@@ -138,7 +138,8 @@ def devices() -> None:
                 table.add_row(kind.removesuffix("s"), name, "ready")
     try:
         for microphone in load_plugin("sonocue.microphones", "sounddevice")():
-            table.add_row("microphone", f"sounddevice:{microphone}", "")
+            note = f"{microphone.host_api}, {microphone.sample_rate_hz:.0f} Hz"
+            table.add_row("microphone", f"sounddevice:{microphone.name}", note + ", default" * microphone.is_default)
     except SonocueError as error:
         table.add_row("microphone", "-", str(error))
     Console().print(table)

@@ -44,7 +44,10 @@ def capture_video(
     slot: LatestSlot[SceneFrame] | None,
     seconds: float | None,
 ) -> None:
-    """Live: every frame goes to the recording, the newest one to inference."""
+    """Live: every frame goes to the recording, the newest one to inference.
+
+    ``seconds`` count from the first frame, or from now while there is none.
+    """
     scenes = SceneCounter()
     started_ns = clock.now_ns()
     try:
@@ -56,6 +59,8 @@ def capture_video(
             if not isinstance(frame, Frame):
                 continue
             scene = scenes(frame)
+            if frame.index == 0:
+                started_ns = frame.captured_ns
             state.frame_captured(frame, scene)
             if recorder is not None:
                 recorder.put(frame)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,14 @@ def summary_of(*arguments: object, folder: Path, env: dict[str, str] | None = No
     assert len(lines) == 1, out
     summary: dict[str, Any] = json.loads(lines[0])
     return summary
+
+
+def wait_for_frames(recordings: Path, at_least: int) -> None:
+    """Until a session that is being recorded by another process holds some frames."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        for times in recordings.glob("*.partial/frames.csv"):
+            if len(times.read_text().splitlines()) > at_least:
+                return
+        time.sleep(0.02)  # the other process writes a file: there is nothing else to wait on
+    raise AssertionError(f"no session with {at_least} frames appeared in {recordings}")

@@ -13,7 +13,7 @@ from assistant.contracts import ModelBundle
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.speech import speech_segments
-from tests.sonocue_command import finish, run_sonocue, start_sonocue, summary_of
+from tests.sonocue_command import finish, run_sonocue, start_sonocue, summary_of, wait_for_frames
 
 FIELDS = {"captured", "recorded", "guided", "skipped", "lost", "latency_ms", "planes"}
 
@@ -117,19 +117,6 @@ def test_ctrl_c_closes_the_session(data_dir: Path, tiny_bundle: ModelBundle, tmp
     reader = SessionReader(tmp_path / summary["session"])
     assert reader.complete
     assert verify_session(tmp_path / summary["session"]) == []
-
-
-def wait_for_frames(recordings: Path, at_least: int) -> None:
-    """Until the session that is being recorded holds some frames."""
-    import time
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for times in recordings.glob("*.partial/frames.csv"):
-            if len(times.read_text().splitlines()) > at_least:
-                return
-        time.sleep(0.02)  # another process writes the file: there is nothing else to wait on
-    raise AssertionError(f"no session with {at_least} frames appeared in {recordings}")
 
 
 def silent_wave(path: Path) -> None:
