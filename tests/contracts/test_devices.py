@@ -37,6 +37,8 @@ class Playable:
         streams: what it must deliver.
         frames, samples: how much of it; None when the suite shall not count.
         bad: arguments that cannot be opened.
+        size_px: width and height.
+        fps: frames a second.
     """
 
     argument: str
@@ -44,6 +46,8 @@ class Playable:
     frames: int | None = None
     samples: int | None = None
     bad: dict[str, str] = field(default_factory=dict)
+    size_px: tuple[int, int] = (224, 120)
+    fps: int = FPS
 
 
 def make_file(folder: Path) -> Playable:
@@ -92,7 +96,12 @@ def make_session(folder: Path) -> Playable:
     return Playable(str(folder / "scan"), {"video", "sound", "gaze", "events"}, N_FRAMES, N_SAMPLES, bad)
 
 
-MAKERS: dict[str, Callable[[Path], Playable]] = {"file": make_file, "session": make_session}
+def make_phantom(folder: Path) -> Playable:
+    streams: set[StreamKind] = {"video", "sound", "gaze", "events"}
+    return Playable("1,seconds=1,size=320x240", streams, 30, RATE_HZ, size_px=(320, 240), fps=30)
+
+
+MAKERS: dict[str, Callable[[Path], Playable]] = {"file": make_file, "phantom": make_phantom, "session": make_session}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -141,7 +150,8 @@ def test_is_a_device_that_says_what_it_is(source, create, manual_clock):
     info = device.open(manual_clock)
     assert info.streams == source[1].streams
     assert not info.paced
-    assert (info.width_px, info.height_px, info.fps, info.sample_rate_hz) == (224, 120, FPS, RATE_HZ)
+    assert (info.width_px, info.height_px) == source[1].size_px
+    assert (info.fps, info.sample_rate_hz) == (source[1].fps, RATE_HZ)
 
 
 def test_unpaced_delivers_everything_in_order(source, create, manual_clock):
@@ -160,7 +170,7 @@ def test_unpaced_delivers_everything_in_order(source, create, manual_clock):
             assert [frame.index for frame in items] == list(range(len(items)))
             assert playable.frames in (None, len(items))
             assert all(not frame.pixels.flags.writeable for frame in items)
-            assert np.diff(times_ns) == pytest.approx(10**9 / FPS, abs=2e6)
+            assert np.diff(times_ns) == pytest.approx(10**9 / playable.fps, abs=2e6)
         if stream == "sound":
             firsts = [0, *itertools.accumulate(len(block.samples) for block in items)]
             assert [block.first_sample for block in items] == firsts[:-1]
@@ -230,13 +240,13 @@ def test_paced_hands_over_what_is_due_and_nothing_else(source, create, manual_cl
     assert [frame.captured_ns for frame in frames] == [begun_ns]
     manual_clock.advance(0.5)
     frames += read_due(device, "video")
-    assert len(frames) == 13  # at 0, 40, ..., 480 ms
+    assert len(frames) == 1 + source[1].fps // 2
     assert all(frame.captured_ns <= manual_clock.now_ns() for frame in frames)
     blocks = read_due(device, "sound")
     end_ns = blocks[-1].captured_ns + blocks[-1].duration_ns
     assert 0 <= manual_clock.now_ns() - end_ns < 45_000_000  # a block is due when its last sample was heard
     manual_clock.advance(60)
-    assert len(frames) + len(read_all(device, "video")) == N_FRAMES  # overdue frames are late, never dropped
+    assert len(frames) + len(read_all(device, "video")) == source[1].frames  # overdue frames are late, never dropped
 
 
 def test_close_from_another_thread_ends_a_read_that_waits(source, create, manual_clock):
