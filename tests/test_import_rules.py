@@ -57,12 +57,12 @@ def dynamic_imports(path: Path) -> list[str]:
     """Calls in ``path`` that import by a computed name."""
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     names = {func.id for func in calls if isinstance(func, ast.Name)}
-    names |= {func.attr for func in calls if isinstance(func, ast.Attribute)}
-    entry_point_loads = "entry_points" in names and "load" in names
-    return (
-        sorted(names & {"__import__", "import_module", "exec", "spec_from_file_location"})
-        + ["load"] * entry_point_loads
-    )
+    attributes = {func.attr for func in calls if isinstance(func, ast.Attribute)}
+    found = names & {"__import__", "exec", "eval"}
+    found |= (names | attributes) & {"import_module", "spec_from_file_location"}
+    if "entry_points" in names | attributes and "load" in attributes:
+        found.add("load")
+    return sorted(found)
 
 
 def test_only_the_plugin_loader_imports_by_computed_names() -> None:
