@@ -37,7 +37,7 @@ _TGC_DB_PER_MM = 2 * 0.125
 _INTERFACE_GAIN = 0.16
 _LEAVING_SHARE = 0.35
 """Echo where impedance falls, against where it rises: part of the wave has gone back before."""
-_NOISE_DB = -34.0
+_NOISE_DB = -44.0
 _SCATTERER_SD = 32.0
 _MID_GREY = 104.0
 """Grey of liver at 0 dB gain."""

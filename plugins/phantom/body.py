@@ -28,8 +28,6 @@ def paint_uterus(canvas: Canvas, rng: np.random.Generator) -> None:
         (1.0, Tissue.FASCIA),
         (1.05, Tissue.MYOMETRIUM),
         (1.55, Tissue.MATERNAL),
-        (2.3, Tissue.FASCIA),
-        (2.36, Tissue.MUSCLE),
     ):
         view[q > above] = tissue
     angle, lean = rng.uniform(0, 2 * np.pi), np.float32(0.3 * rng.uniform(-1, 1))
