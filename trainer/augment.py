@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor
 
-_ROTATION_RAD = 0.15
+_ROTATION_RAD = 0.25
 _SHIFT = 0.08
 _ZOOM = 0.12
 _GAIN_NATS = 1.4  # +-6 dB of power: loudness says nothing about what is said

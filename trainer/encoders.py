@@ -124,7 +124,8 @@ class VideoSpeech(nn.Module):
         Product and difference let a small head compare the two; of the vectors side by side it would have to learn to.
         """
         z_v, z_s = self.embed_video(clips), self.embed_speech(log_mels)
-        v, s = z_v[:, None], z_s[None, :]
+        # Numbers of a unit vector are as small as 1 / sqrt(D); a head wants them near 1.
+        v, s = (z * z.shape[1] ** 0.5 for z in (z_v[:, None], z_s[None, :]))
         compared = torch.cat([v * s, (v - s).abs()], dim=2)
         logits: Tensor = self.correspondence(compared)
         return z_v, z_s, logits.squeeze(2)
