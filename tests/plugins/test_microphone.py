@@ -32,6 +32,7 @@ from plugins.sources.sounddevice_microphone import (
     PREFERRED_RATE_HZ,
     CaptureTimes,
     Microphone,
+    _Captured,
     create,
     find_input,
     list_devices,
@@ -291,3 +292,21 @@ def test_capture_times_follow_the_sound_card_and_never_go_back():
     assert np.abs(error_ms).max() < 2.0  # of 8 ms jitter, and 16 ms that the clocks drift apart
     assert np.all(np.diff(settled) > 0)
     assert times.missing(5_000 * n, round(true[-1] + 2 * n * 1e9 / rate_hz)) == pytest.approx(n, abs=40)
+
+
+def test_what_the_system_lost_is_a_gap_of_its_length():
+    rate_hz, n = 16_000, 512
+    microphone, times = Microphone(""), CaptureTimes(rate_hz)
+    microphone._rate_hz = rate_hz
+    block_ns = n * 1_000_000_000 // rate_hz
+    blocks = []
+    for number in range(100):
+        late_ns = 500_000_000 if number >= 50 else 0  # half a second is missing, and PortAudio says so once
+        samples = np.zeros(n, np.float32)
+        captured = _Captured(number * n, number * block_ns + late_ns, samples, overflowed=number in (0, 50))
+        blocks.append(microphone._block(captured, times))
+    assert [number for number, block in enumerate(blocks) if block.overflowed] == [50]
+    assert blocks[50].first_sample == 50 * n + rate_hz // 2
+    assert blocks[99].first_sample == 99 * n + rate_hz // 2
+    assert microphone.lost_samples == rate_hz // 2
+    assert blocks[99].captured_ns == pytest.approx(99 * block_ns + 500_000_000, abs=1_000)
