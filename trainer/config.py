@@ -117,6 +117,7 @@ class FinetuneConfig(_Section):
         weight_decay: of AdamW.
         balance: 0 draws classes as often as they occur, 1 all equally often.
         gaze_weight: of the gaze loss beside the plane loss.
+        ema: how slowly the averaged network, which is the one that is kept, follows, a step.
         from_pretraining: begin with the pretrained encoder (else at random, for comparison).
     """
 
@@ -128,6 +129,7 @@ class FinetuneConfig(_Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     balance: Share = 0.5
     gaze_weight: Annotated[float, Field(ge=0)] = 0.5
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     from_pretraining: bool = True
 
 

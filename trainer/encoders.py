@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -131,20 +131,20 @@ class VideoSpeech(nn.Module):
         return z_v, z_s, logits.squeeze(2)
 
 
-class AveragedCopy:
+class AveragedCopy(Generic[M]):
     """A copy of a network that follows it slowly (exponential moving average). It has no gradients.
 
     Attributes:
         network: the copy, in evaluation mode.
     """
 
-    def __init__(self, network: VideoSpeech, decay: float) -> None:
+    def __init__(self, network: M, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
         self._steps = 0
 
     @torch.no_grad()
-    def follow(self, network: nn.Module) -> None:
+    def follow(self, network: M) -> None:
         """Move a step towards ``network``; faster at the beginning, when its start is worth forgetting."""
         self._steps += 1
         decay = min(self._decay, self._steps / (self._steps + 9))

@@ -21,7 +21,7 @@ from assistant.metrics import confusion_matrix, plane_scores
 from trainer.augment import augment_images, draw_motion, move_maps
 from trainer.config import TrainConfig
 from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames
-from trainer.encoders import GuidanceNetwork, channels_last, network_input
+from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
 from trainer.evaluate import predict
 from trainer.losses import gaze_kl
 from trainer.recordings import UNLABELLED
@@ -36,7 +36,7 @@ class Finetuned:
     """What fine-tuning gave.
 
     Attributes:
-        weights: file of ``GuidanceNetwork``'s state in the best epoch.
+        weights: file of ``GuidanceNetwork``'s averaged state in the best epoch.
         history: one row an epoch.
         best_epoch: the one with the lowest loss on the validation subjects.
     """
@@ -84,6 +84,7 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
     )
+    averaged = AveragedCopy(network, settings.ema)
     model, optimiser = fabric.setup(network, optimiser)
 
     history: list[dict[str, float]] = []
@@ -109,14 +110,15 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
             fabric.backward(loss)
             optimiser.step()
             schedule.step()
+            averaged.follow(network)
             for name, value in (("loss", loss), ("planes", planes), ("gaze", gaze)):
                 sums[name] += float(value.detach()) / steps
 
-        figures = {"epoch": float(epoch), **sums, **_validate(network, validation, dataset, config)}
+        figures = {"epoch": float(epoch), **sums, **_validate(averaged.network, validation, dataset, config)}
         history.append(figures)
         if figures["validation_loss"] <= history[best]["validation_loss"]:
             best = epoch
-            save_weights(folder / WEIGHTS, network.state_dict())
+            save_weights(folder / WEIGHTS, averaged.network.state_dict())
         save_history(folder, history, plot=epoch == settings.epochs - 1)
         report(figures)
     return Finetuned(folder / WEIGHTS, history, best)
