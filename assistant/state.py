@@ -9,17 +9,9 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from assistant.contracts import (
-    Clock,
-    Counters,
-    Frame,
-    GazeSample,
-    Guidance,
-    PlaneProgress,
-    Snapshot,
-    SoundLevel,
-)
+from assistant.contracts import Clock, Frame, GazeSample, Guidance
 from assistant.latency import LatencyLog
+from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel
 
 NO_SIGNAL_NS = 500_000_000
 """A live source that gives no frame for so long has no signal; guidance is withdrawn."""

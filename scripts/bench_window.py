@@ -20,16 +20,8 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-from assistant.contracts import (
-    Counters,
-    Decision,
-    Frame,
-    Guidance,
-    PlaneProgress,
-    Snapshot,
-    SoundLevel,
-    StageLatency,
-)
+from assistant.contracts import Decision, Frame, Guidance
+from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel, StageLatency
 
 FPS = 30
 WARM_UP = 30

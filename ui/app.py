@@ -15,8 +15,8 @@ from types import FrameType, TracebackType
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop
 from PyQt6.QtWidgets import QApplication
 
-from assistant.contracts import SnapshotSource
 from assistant.errors import SonocueError
+from assistant.snapshot import SnapshotSource
 from ui.display import require_display
 from ui.window import STOP_DEADLINE_NS, Window
 

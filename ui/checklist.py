@@ -6,7 +6,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from assistant.contracts import PlaneProgress
+from assistant.snapshot import PlaneProgress
 from ui import theme
 from ui.words import display_name
 

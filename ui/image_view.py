@@ -13,7 +13,8 @@ from PyQt6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QRegion, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from assistant.contracts import Frame, GazeSample, Guidance, Snapshot, UInt8Array
+from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
+from assistant.snapshot import Snapshot
 from ui import theme
 from ui.colormap import heat_picture
 

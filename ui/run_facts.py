@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from assistant.contracts import Snapshot
+from assistant.snapshot import Snapshot
 from ui import theme
 from ui.words import grouped
 

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from assistant.contracts import SoundLevel
+from assistant.snapshot import SoundLevel
 from ui import theme
 
 FLOOR_DBFS = -60.0

@@ -13,8 +13,9 @@ import numpy as np
 from PyQt6.QtGui import QImage, QImageWriter
 from PyQt6.QtWidgets import QWidget
 
-from assistant.contracts import Frame, Snapshot
+from assistant.contracts import Frame
 from assistant.errors import SessionError
+from assistant.snapshot import Snapshot
 
 GRAB_PERIOD_NS = 500_000_000
 

@@ -11,8 +11,9 @@ from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShor
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock, Snapshot, SnapshotSource
+from assistant.contracts import Clock
 from assistant.errors import SessionError
+from assistant.snapshot import Snapshot, SnapshotSource
 from ui import theme
 from ui.banners import Banners
 from ui.checklist import Checklist

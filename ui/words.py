@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.contracts import Abstention, Snapshot
+from assistant.contracts import Abstention
+from assistant.snapshot import Snapshot
 
 DISCLAIMER = "Research use only - not for diagnosis"
 

@@ -13,19 +13,8 @@ import cv2
 import numpy as np
 
 from assistant.class_list import load_class_list
-from assistant.contracts import (
-    Abstention,
-    Counters,
-    Decision,
-    Float32Array,
-    Frame,
-    Guidance,
-    PlaneProgress,
-    Snapshot,
-    SoundLevel,
-    StageLatency,
-    UInt8Array,
-)
+from assistant.contracts import Abstention, Decision, Float32Array, Frame, Guidance, UInt8Array
+from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel, StageLatency
 
 PLANES = load_class_list("sononet13").planes
 FPS = 30

@@ -13,7 +13,7 @@ from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QWidget
 
-from assistant.contracts import Counters, SoundLevel
+from assistant.snapshot import Counters, SoundLevel
 from tests.ui.conftest import ARTEFACTS
 from tests.ui.scripted_run import (
     ScriptedRun,
