@@ -57,6 +57,7 @@ class RunState:
         self._dwelling = ("", 0)
         self._seen: set[str] = set()
         self._started_ns = clock.now_ns()
+        self._first_capture_ns: int | None = None
         self._ended_ns: int | None = None
         self._source = self._engine = ""
         self._notices: tuple[str, ...] = ()
@@ -78,6 +79,8 @@ class RunState:
             self._frame, self._scene = frame, scene
             self._captured += 1
             self._capture_times_ns.append(self._clock.now_ns())
+            if self._first_capture_ns is None:
+                self._first_capture_ns = self._capture_times_ns[-1]
             self._number += 1
 
     def frame_recorded(self) -> None:
@@ -158,10 +161,10 @@ class RunState:
     def captured_fps(self) -> float:
         """Frames a second between the first and the last frame of the run; 0 before the second."""
         with self._lock:
-            if self._frame is None or self._captured < 2:
+            if self._first_capture_ns is None or self._captured < 2:
                 return 0.0
-            last_ns = self._capture_times_ns[-1]
-            return round((self._captured - 1) * 1e9 / max(last_ns - self._started_ns, 1), 2)
+            passed_ns = self._capture_times_ns[-1] - self._first_capture_ns
+            return round((self._captured - 1) * 1e9 / max(passed_ns, 1), 2)
 
     @property
     def seconds_per_plane(self) -> dict[str, float]:
