@@ -1,4 +1,4 @@
-"""``make demo`` without a screen, as a user runs it: the whole main job on the software scanner and the default model."""
+"""``make demo`` without a screen, as a user runs it: the main job on the software scanner and the default model."""
 
 import json
 import os
