@@ -187,10 +187,13 @@ class Device(Protocol):
     Each stream is read by one thread; different streams may be read by different threads at the same time.
 
     Attributes:
-        needs_consent: True for a microphone that hears people in the room; the engine opens it only with consent.
+        needs_consent: True when it hears people in the room. A microphone says so from the beginning and is not opened
+            without consent; a network stream may learn only when it is open that it has sound, and is then closed.
     """
 
-    needs_consent: bool
+    @property
+    def needs_consent(self) -> bool:
+        ...
 
     def open(self, clock: Clock) -> DeviceInfo:
         """Open the device. Raises ``SourceError`` (with what to do) when it cannot."""

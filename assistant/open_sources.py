@@ -56,10 +56,7 @@ def create_device(spec: str, *, paced: bool, consent: bool) -> Device:
     """
     name, _, argument = spec.partition(":")
     device: Device = load_plugin("sonocue.sources", name)(argument, paced=paced)
-    if device.needs_consent and not consent:
-        raise ConfigError(
-            f"'{spec}' is a microphone that hears everybody in the room: add --consent when all of them agreed"
-        )
+    _check_consent(spec, device, consent)
     return device
 
 
@@ -76,6 +73,7 @@ def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSou
         microphone = create_device(config.microphone, paced=paced, consent=config.consent)
     cleanup.callback(video.close)
     video_info = video.open(clock)
+    _check_consent(config.source, video, config.consent)
     if "video" not in video_info.streams:
         raise SourceError(f"source '{config.source}' gives no images: expected a video source")
     microphone_info = None
@@ -85,3 +83,8 @@ def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSou
         if "sound" not in microphone_info.streams:
             raise SourceError(f"microphone '{config.microphone}' gives no sound: see 'sonocue devices'")
     return OpenSources(video, video_info, microphone, microphone_info)
+
+
+def _check_consent(spec: str, device: Device, consent: bool) -> None:
+    if device.needs_consent and not consent:
+        raise ConfigError(f"'{spec}' hears everybody in the room: add --consent when all of them agreed to be recorded")

@@ -56,6 +56,32 @@ def words_after_silence(folder: Path) -> tuple[Path, list[tuple[float, float]]]:
     return spoken, segments
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_stream_with_sound_is_not_recorded_without_consent(
+    data_dir: Path, tiny_bundle: ModelBundle, tmp_path: Path
+) -> None:
+    """Its sound may come from a microphone in the room, which is known only once it is open."""
+    port = free_port()
+    live = start_sonocue(
+        "live", "--source", f"stream:tcp://127.0.0.1:{port}?listen=1", "--model", tiny_bundle.path, "--headless",
+        folder=tmp_path,
+    )  # fmt: skip
+    wait_until_listening(port, live)
+    film = data_dir / "tal_tongue_speech" / "70ms-003_cal_dark_theme.mp4"
+    sender = subprocess.Popen(
+        ["ffmpeg", "-nostdin", "-loglevel", "quiet", "-re", "-i", str(film), "-c:v", "copy", "-c:a", "copy",
+         "-f", "mpegts", f"tcp://127.0.0.1:{port}"]
+    )  # fmt: skip
+    try:
+        status, _, err = finish(live)
+    finally:
+        sender.kill()
+        sender.wait()
+    assert status == 2
+    assert len(err.splitlines()) == 1 and "--consent" in err
+    assert not (tmp_path / "recordings").exists()
+
+
 def utterances(segments: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Speech with pauses of less than a second taken as one."""
     joined = segments[:1]

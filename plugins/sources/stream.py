@@ -69,8 +69,6 @@ def create(argument: str, *, paced: bool) -> StreamDevice:
 class StreamDevice:
     """See the module. ``captured_ns`` is the arrival, freed of the network's jitter (see ``MediaClock``)."""
 
-    needs_consent = False
-
     def __init__(self, address: Address) -> None:
         self._address = address
         self._closed = threading.Event()
@@ -78,6 +76,11 @@ class StreamDevice:
         self._blocks: Lane[AudioBlock] = Lane(QUEUED_BLOCKS)
         self._has_sound = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def needs_consent(self) -> bool:
+        """Its sound track, known once it is open, may come from a microphone in the room."""
+        return self._has_sound
 
     def open(self, clock: Clock) -> DeviceInfo:
         """Wait a few seconds for the sender and its first picture. See ``contracts.Device.open``."""
