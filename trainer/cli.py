@@ -89,7 +89,7 @@ def _begin(config_file: Path, sessions: Path, run: Path) -> tuple[TrainConfig, D
     split = dataset.split
     _console.print(
         f"{len(dataset.recordings)} sessions; subjects: {len(split.train)} train, {len(split.validation)} validate, "
-        f"{len(split.test)} test; classes: {', '.join(dataset.classes)}"
+        f"{len(split.test)} test; classes: {', '.join(dataset.classes) or 'no labels'}"
     )
     return config, dataset
 

@@ -44,7 +44,8 @@ class Dataset:
     Attributes:
         recordings: in order of their session's name.
         split: by subject.
-        classes: planes that the model will know and the background, in the order of the class list.
+        classes: planes that the model will know and the background, in the order of the class list; empty when no
+            frame is labelled.
         background: the class that means no standard plane.
         preprocessing: how the network's input is made; mean and standard deviation are those of the training frames.
         origin: ``phantom`` when any recording is.
@@ -147,7 +148,10 @@ def split_subjects(subjects: Sequence[str], config: DataConfig, seed: int) -> Sp
 
 
 def _known_classes(train: Sequence[Recording], config: TrainConfig, class_list: ClassList) -> tuple[str, ...]:
+    """Classes with examples to learn from; none without any label, which is enough for pretraining."""
     labels = np.concatenate([recording.labels for recording in train])
+    if not (labels >= 0).any():
+        return ()
     counts = dict(
         zip(class_list.classes, np.bincount(labels[labels >= 0], minlength=len(class_list.classes)), strict=True)
     )
@@ -156,13 +160,11 @@ def _known_classes(train: Sequence[Recording], config: TrainConfig, class_list: 
     if strange:
         raise TrainingError(f"class list '{class_list.name}' has no class called {', '.join(sorted(strange))}")
     empty = [name for name in class_list.classes if name in wanted and not counts[name]]
-    if empty and (config.classes or labels.max(initial=-1) >= 0):
+    if empty:
         raise TrainingError(f"no example among the training subjects of: {', '.join(empty)}; record or label some")
     known = tuple(name for name in class_list.classes if (name in wanted if config.classes else counts[name]))
     if len(known) < 2:
-        raise TrainingError(
-            "no labelled standard plane among the training subjects: label frames, or use the phantom's"
-        )
+        raise TrainingError(f"no frame of a standard plane among the training subjects, only {known[0]}: label some")
     return known
 
 

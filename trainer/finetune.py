@@ -57,9 +57,11 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
         report: told each epoch's figures.
 
     Raises:
-        TrainingError: a loss is not finite (the last good state is kept).
+        TrainingError: no frame is labelled, or a loss is not finite (the last good state is kept).
     """
     settings = config.finetune
+    if not dataset.classes:
+        raise TrainingError("no frame of a training subject is labelled: label some; pretraining alone needs no labels")
     class_list = load_class_list(config.class_list)
     train = labelled_frames(dataset.of(dataset.split.train), dataset, config, class_list)
     validation = labelled_frames(dataset.of(dataset.split.validation), dataset, config, class_list)

@@ -21,6 +21,7 @@ from trainer.data import (
     split_subjects,
     true_relevance,
 )
+from trainer.finetune import finetune
 from trainer.pretrain import pretrain
 from trainer.recordings import load_recordings, read_recording
 from trainer.run_folder import begin_run
@@ -142,6 +143,14 @@ def test_one_subject_only(recordings):
 def test_a_class_without_examples(recordings):
     with pytest.raises(TrainingError, match="no example among the training subjects of: kidneys"):
         assemble(recordings, TrainConfig(data=CONFIG, classes=("femur", "kidneys")), CLASSES)
+
+
+def test_without_labels_only_pretraining_is_possible(recordings, tmp_path):
+    unlabelled = [replace(r, labels=np.full_like(r.labels, -1)) for r in recordings]
+    dataset = assemble(unlabelled, SETTINGS, CLASSES)
+    assert dataset.classes == ()
+    with pytest.raises(TrainingError, match="no frame of a training subject is labelled"):
+        finetune(dataset, SETTINGS, None, tmp_path, lambda figures: None)
 
 
 def test_no_speech_in_any_session(bar_sessions, recordings, tmp_path):
