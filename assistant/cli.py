@@ -151,6 +151,8 @@ def main() -> None:
         _application()()
     except SonocueError as error:
         _end(str(error), 2)
+    except KeyboardInterrupt:
+        _end("stopped before it began", 130)
     except ModuleNotFoundError as error:
         _end(str(missing_package(error, "this command")), 2)
 
@@ -203,15 +205,16 @@ def _run(
     if headless and screenshot is not None:
         raise ConfigError("--screenshot needs the window: leave out --headless")
     show = None if headless else load_plugin("sonocue.views", "window")
-    with DecisionLog(decisions) if decisions is not None else nullcontext() as log:
+    deciding = DecisionLog(decisions) if decisions is not None else nullcontext()
+    with deciding as log, _stopping_on_signals() as started:
         run = start_run(settings, on_guidance=log, in_real_time=show is not None)
-        with _stopping_on_signals(run):
-            if show is None:
-                _watch(run)
-            else:
-                show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
-            run.stop()
-            run.wait()
+        started.append(run)
+        if show is None:
+            _watch(run)
+        else:
+            show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
+        run.stop()
+        run.wait()
     summary = run.summary()
     if as_json:
         print(json.dumps(summary))  # noqa: T201 - the command's output
@@ -237,15 +240,21 @@ def _watch(run: Run) -> None:
 
 
 @contextmanager
-def _stopping_on_signals(run: Run) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run properly; a second one changes nothing."""
+def _stopping_on_signals() -> Iterator[list[Run]]:
+    """SIGINT and SIGTERM end the run properly, and a second one changes nothing; before it began, they end the command.
+
+    Yields the list that the run is put into when it has begun.
+    """
+    started: list[Run] = []
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        run.stop()
+        if not started:
+            raise KeyboardInterrupt
+        started[0].stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield started
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
