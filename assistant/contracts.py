@@ -192,8 +192,7 @@ class Device(Protocol):
     """
 
     @property
-    def needs_consent(self) -> bool:
-        ...
+    def needs_consent(self) -> bool: ...
 
     def open(self, clock: Clock) -> DeviceInfo:
         """Open the device. Raises ``SourceError`` (with what to do) when it cannot."""
