@@ -69,7 +69,7 @@ def save_still(window: QWidget, snapshot: Snapshot, frame: Frame) -> Path:
 
 
 class ScreenshotKeeper:
-    """Keeps the last picture of the window that shows the most: a plane with its heatmap, before anything less."""
+    """Keeps the last picture of the window that shows the most: a standard plane with its heatmap, if there was one."""
 
     def __init__(self, window: QWidget) -> None:
         self._window = window
@@ -80,8 +80,9 @@ class ScreenshotKeeper:
     def consider(self, snapshot: Snapshot, *, heat_visible: bool, now_ns: int, last: bool = False) -> None:
         """Look at the window now and then, and always when it is the ``last`` chance."""
         guidance = snapshot.guidance
-        named = guidance is not None and guidance.decision.plane is not None
-        rank = (snapshot.frame is not None) + (guidance is not None) + named + 2 * heat_visible
+        named = None if guidance is None else guidance.decision.plane
+        standard = named in {progress.plane for progress in snapshot.planes}
+        rank = (snapshot.frame is not None) + (guidance is not None) + (named is not None) + standard + 2 * heat_visible
         if rank > self._rank or (rank == self._rank and (last or now_ns >= self._due_ns)):
             self._image = self._window.grab().toImage()
             self._rank = rank
