@@ -69,12 +69,16 @@ def save_still(window: QWidget, snapshot: Snapshot, frame: Frame) -> Path:
 
 
 class ScreenshotKeeper:
-    """Keeps the last picture of the window that shows the most: a standard plane with its heatmap, if there was one."""
+    """Keeps the picture of the window that shows the most: the surest standard plane with its heatmap, if any.
+
+    Among pictures that show as much, the last one is kept.
+    """
 
     def __init__(self, window: QWidget) -> None:
         self._window = window
         self._image: QImage | None = None
         self._rank = -1
+        self._confidence = 0.0
         self._due_ns = 0
 
     def consider(self, snapshot: Snapshot, *, heat_visible: bool, now_ns: int, last: bool = False) -> None:
@@ -83,9 +87,11 @@ class ScreenshotKeeper:
         named = None if guidance is None else guidance.decision.plane
         standard = named in {progress.plane for progress in snapshot.planes}
         rank = (snapshot.frame is not None) + (guidance is not None) + (named is not None) + standard + 2 * heat_visible
-        if rank > self._rank or (rank == self._rank and (last or now_ns >= self._due_ns)):
+        confidence = guidance.decision.confidence if standard and guidance is not None else 0.0
+        as_good = rank == self._rank and confidence >= self._confidence
+        if rank > self._rank or (as_good and (last or now_ns >= self._due_ns)):
             self._image = self._window.grab().toImage()
-            self._rank = rank
+            self._rank, self._confidence = rank, confidence
             self._due_ns = now_ns + GRAB_PERIOD_NS
 
     def save(self, path: Path) -> None:
