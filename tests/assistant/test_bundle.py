@@ -332,14 +332,13 @@ def test_golden_file_that_is_no_plain_archive(folder, kind):
 # --- the default model ----------------------------------------------------------------------------------------------
 
 
-def test_default_model_is_found_or_missed_by_name():
-    try:
-        path = default_model_path()
-    except ModelError as error:
-        assert "--model" in str(error)  # noqa: PT017 - both are right: it is shipped, or it is not
-    else:
-        assert read_bundle(path).trained_on == "phantom"
-        assert model_path("default") == path
+def test_the_default_model_is_shipped_small_and_says_what_it_learned_from():
+    bundle = read_bundle(default_model_path())
+    assert model_path("default") == bundle.path
+    assert bundle.trained_on == "phantom"
+    assert bundle.has_gaze
+    assert len(bundle.classes) >= 5
+    assert sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()) <= 15 * 2**20
 
 
 def test_other_models_are_paths(tiny_bundle):
