@@ -24,6 +24,6 @@ format:
 lock:
 	@scripts/lock.sh
 
-# Makes the model in assistant/models/default again, from nothing but a seed (about half an hour on two cores).
+# Makes the model in assistant/models/default again, from nothing but a seed.
 default-model: setup
 	@scripts/make_default_model.sh

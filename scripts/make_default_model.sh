@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes assistant/models/default again, from nothing: scans of the software scanner, then the trainer with
-# trainer/configs/default.toml. Deterministic on one kind of processor. About 25 minutes on two cores.
+# trainer/configs/default.toml. Deterministic on one kind of processor. Its steps were run one by one, beside other programs;
+# the whole script was never timed.
 #
 #   scripts/make_default_model.sh [WORK_FOLDER]
 #
