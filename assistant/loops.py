@@ -50,6 +50,7 @@ def capture_video(
     """
     scenes = SceneCounter()
     started_ns = clock.now_ns()
+    waiting = True
     try:
         while not stopping.is_set() and (seconds is None or clock.now_ns() - started_ns < seconds * 1e9):
             try:
@@ -59,8 +60,8 @@ def capture_video(
             if not isinstance(frame, Frame):
                 continue
             scene = scenes(frame)
-            if frame.index == 0:
-                started_ns = frame.captured_ns
+            if waiting:
+                waiting, started_ns = False, frame.captured_ns
             state.frame_captured(frame, scene)
             if recorder is not None:
                 recorder.put(frame)

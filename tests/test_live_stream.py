@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +13,10 @@ from assistant.contracts import ModelBundle
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.speech import speech_segments
-from tests.sonocue_command import DEADLINE_S, finish, start_sonocue, summary_of, wait_for_frames
+from tests.loopback import free_port, wait_for_listener
+from tests.sonocue_command import finish, start_sonocue, summary_of, wait_for_frames
 
 FRAMES = 369
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_listening(port: int, process: subprocess.Popen[str]) -> None:
-    """Until ``process`` listens on ``port``; asking by a connection would be taken for the sender."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        assert process.poll() is None, process.communicate()
-        if any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows):
-            return
-        time.sleep(0.02)  # another process opens the port: there is nothing else to wait on
-    raise AssertionError(f"nobody listens on port {port}")
 
 
 def words_after_silence(folder: Path) -> tuple[Path, list[tuple[float, float]]]:
@@ -66,7 +47,7 @@ def test_a_stream_with_sound_is_not_recorded_without_consent(
         "live", "--source", f"stream:tcp://127.0.0.1:{port}?listen=1", "--model", tiny_bundle.path, "--headless",
         folder=tmp_path,
     )  # fmt: skip
-    wait_until_listening(port, live)
+    wait_for_listener(port, process=live)
     film = data_dir / "tal_tongue_speech" / "70ms-003_cal_dark_theme.mp4"
     sender = subprocess.Popen(
         ["ffmpeg", "-nostdin", "-loglevel", "quiet", "-re", "-i", str(film), "-c:v", "copy", "-c:a", "copy",
@@ -104,7 +85,7 @@ def test_stream_and_microphone_are_recorded_whole_and_replay(
         "live", "--source", f"stream:tcp://127.0.0.1:{port}?listen=1", "--microphone", "sounddevice", "--consent",
         "--model", tiny_bundle.path, "--headless", "--json", folder=tmp_path, env=sound_server.environ,
     )  # fmt: skip
-    wait_until_listening(port, live)
+    wait_for_listener(port, process=live)
     film = data_dir / "us_video" / "butterfly-ocular-phantom.mp4"
     sender = subprocess.Popen(
         ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-i", str(film), "-an",

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from assistant.decoded import to_mono, to_pixels
 from assistant.errors import EndOfStream, SourceError
 from assistant.speech import speech_segments
 from plugins.sources.stream import create
+from tests.loopback import free_port, wait_for_listener
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -56,24 +56,6 @@ def pictures(video) -> list[np.ndarray[Any, Any]]:
 @pytest.fixture(params=["udp", *RELIABLE])
 def transport(request) -> str:
     return str(request.param)
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_listener(port: int, table: str) -> None:
-    """Wait until somebody waits at the port; calling it to find out would take the place of the sender."""
-    deadline = time.monotonic() + 10
-    wanted = f":{port:04X} "
-    while True:
-        rows = [line.split() for line in Path("/proc/net", table).read_text().splitlines()[1:]]
-        if any(row[1].endswith(wanted.strip()) and (table == "udp" or row[3] == "0A") for row in rows):
-            return
-        assert time.monotonic() < deadline, f"nobody waits at port {port}"
-        threading.Event().wait(0.01)
 
 
 @contextmanager

@@ -136,3 +136,12 @@ def video_images(file: Path, count: int) -> list[UInt8Array]:
     """The first ``count`` images of a video, ``(H, W, 3)`` uint8 RGB."""
     with av.open(str(file)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), count)]
+
+
+IMAGE = sector_image(245, 325)
+
+
+def live(plane="abdomen", **changes):
+    """A moment of a live run: an image with guidance that names ``plane``."""
+    frame = frame_of(IMAGE)
+    return snapshot_of(frame, guidance_for(frame, plane), **changes)

@@ -7,23 +7,23 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QWidget
 
 from assistant.errors import SessionError, SonocueError
 from assistant.session.verify import verify_session
 from tests.sonocue_command import finish, start_sonocue
 from tests.ui.conftest import ARTEFACTS
-from tests.ui.scripted_run import ScriptedRun, live_snapshots, sector_image, snapshot_of, video_images
+from tests.ui.scripted_run import IMAGE, ScriptedRun, live, live_snapshots, snapshot_of, video_images
 from ui import app, window
 from ui.app import run_window
 from ui.display import require_display
-
-IMAGE = sector_image(245, 325)
+from ui.stills import ScreenshotKeeper
 
 
 class RunWithEvent(ScriptedRun):
@@ -202,3 +202,21 @@ def test_colour_images_keep_their_colours_in_the_screenshot(tmp_path):
     still = [snapshot_of(snapshot.frame, number=snapshot.number) for snapshot in live_snapshots([red] * 3)]
     run_window(ScriptedRun(ending(still)), title="Sonocue", screenshot=tmp_path / "red.png")
     assert tuple(cv2.imread(str(tmp_path / "red.png"))[540, 700]) == (0, 0, 200)
+
+
+def test_the_screenshot_prefers_the_surest_standard_plane(qtbot, tmp_path):
+    """Background, an abdomen at two confidences, a later doubtful one, and background again: the surest one stays."""
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    widget.resize(20, 20)
+    keeper = ScreenshotKeeper(widget)
+    shown = [("background", 0.99, "#000000"), ("abdomen", 0.7, "#400000"), ("abdomen", 0.95, "#00ff00"),
+             ("abdomen", 0.7, "#000040"), ("background", 0.99, "#404040")]  # fmt: skip
+    for second, (plane, confidence, colour) in enumerate(shown):
+        widget.setStyleSheet(f"background: {colour}")
+        snapshot = live(plane)
+        decision = replace(snapshot.guidance.decision, confidence=confidence)
+        snapshot = replace(snapshot, guidance=replace(snapshot.guidance, decision=decision))
+        keeper.consider(snapshot, heat_visible=True, now_ns=second * 10**9, last=second == len(shown) - 1)
+    keeper.save(tmp_path / "kept.png")
+    assert cv2.imread(str(tmp_path / "kept.png"))[10, 10].tolist() == [0, 255, 0]
