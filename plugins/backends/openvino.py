@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ class OpenVinoBackend:
         except _ENGINE_ERRORS as error:
             self.close()
             raise BackendError(f"OpenVINO cannot load '{file}': {_one_line(error)}") from error
-        processor = str(openvino.Core().get_property("CPU", properties.device.full_name)).strip()
+        processor = str(_core().get_property("CPU", properties.device.full_name)).strip()
         release = openvino.get_version().partition("-")[0]
         return f"OpenVINO {release}, {precision}, threads: {self._threads}, {processor}"
 
@@ -100,7 +101,7 @@ class OpenVinoBackend:
         if size not in self._request_of:
             network = network.clone()
             network.reshape([-1 if size is None else size, 1, *self._input_px])
-            compiled = openvino.Core().compile_model(
+            compiled = _core().compile_model(
                 network,
                 "CPU",
                 {
@@ -118,6 +119,17 @@ class OpenVinoBackend:
 def create(threads: int) -> OpenVinoBackend:
     """Entry point: an engine that uses so many threads."""
     return OpenVinoBackend(threads)
+
+
+@cache
+def _core() -> openvino.Core:
+    """The process's one core: its processor plugin stays loaded.
+
+    Each load of that plugin gives the calling thread an alternate signal stack, and its unloading unmaps that stack. Of
+    two cores that live at the same time, the one that ends last restores the other's unmapped stack, and the next
+    signal (Ctrl-C) kills the process (seen with OpenVINO 2026 on Linux).
+    """
+    return openvino.Core()
 
 
 def _one_line(error: Exception) -> str:

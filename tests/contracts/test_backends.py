@@ -180,3 +180,41 @@ def test_engine_writes_nothing_into_the_home_folder(name, tiny_bundle, tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["description"]
     assert list(home.rglob("*")) == []
+
+
+_SIGNAL_AFTER_USE = """
+import faulthandler, os, signal, sys
+from pathlib import Path
+import assistant
+import numpy as np
+from assistant.bundle import read_bundle
+from assistant.plugin_loader import load_plugin
+faulthandler.enable()
+bundle = read_bundle(Path(sys.argv[1]))
+side = bundle.preprocessing
+for _ in range(2):
+    engine = load_plugin("sonocue.backends", sys.argv[2])(threads=1)
+    engine.load(bundle, "float")
+    for count in (1, 3):
+        engine.infer(np.zeros((count, 1, side.height_px, side.width_px), np.float32))
+    engine.close()
+    del engine
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+os.kill(os.getpid(), signal.SIGINT)
+print(len(heard))
+"""
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_signals_reach_the_process_after_an_engine_is_gone(name, tiny_bundle):
+    """OpenVINO can leave a signal stack behind that is unmapped; then Ctrl-C ends the process at once."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_AFTER_USE, str(tiny_bundle.path), name],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
