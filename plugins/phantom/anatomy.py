@@ -15,6 +15,7 @@ from plugins.phantom.head import paint_head
 from plugins.phantom.heart import Heart, paint_heart
 from plugins.phantom.painting import Canvas, Landmarks, axes_along
 from plugins.phantom.planes import StandardPlane
+from plugins.phantom.settings import Population
 from plugins.phantom.tissue import Volume, make_volume
 
 VOXEL_MM = 0.6
@@ -40,8 +41,9 @@ class Fetus:
     scale: float
 
 
-def build_fetus(rng: np.random.Generator) -> Fetus:
-    """One subject; all that makes it differ from the next comes from ``rng``."""
+def build_fetus(rng: np.random.Generator, population: Population = "usual") -> Fetus:
+    """One subject of a population; all that makes it differ from the next comes from ``rng``."""
+    del population
     scale = float(rng.uniform(0.9, 1.12))
     canvas = Canvas(_LOW_MM, _HIGH_MM, VOXEL_MM)
     paint_uterus(canvas, rng)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from assistant.contracts import Float32Array, UInt8Array
 from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Float64Array, Pose, Sector
 from plugins.phantom.heart import Heart
+from plugins.phantom.moment import View
 from plugins.phantom.tissue import (
     ATTENUATION_STEP_DB_PER_MM,
     N_SCATTERERS,
@@ -78,11 +79,11 @@ class BModeRenderer:
         self._wall_phase = rng.uniform(0.0, 2 * np.pi, 8)
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
-    def grey(self, pose: Pose, sector: Sector, time_s: float, frame_index: int = 0) -> UInt8Array:
+    def grey(self, pose: Pose, view: View, time_s: float, frame_index: int = 0) -> UInt8Array:
         """The image along the beams, ``(N_SAMPLES, N_BEAMS)`` uint8: log compressed, speckle reduced."""
-        level_db = self.level_db(pose, sector, time_s, frame_index)
+        level_db = self.level_db(pose, view.sector, time_s, frame_index)
         per_db = 255.0 / self._machine.dynamic_range_db
-        level_db += np.float32(self._machine.gain_db)
+        level_db += np.float32(self._machine.gain_db + view.gain_db)
         np.maximum(level_db, np.float32(-_MID_GREY / per_db), out=level_db)
         grey = cv2.convertScaleAbs(level_db, alpha=per_db, beta=_MID_GREY)
         return np.asarray(cv2.GaussianBlur(grey, (3, 3), 0.8), np.uint8)  # the scanner's own speckle reduction

@@ -45,11 +45,12 @@ def _pictures(scan: Scan) -> list[UInt8Array]:
         if visit.plane.name not in missing:
             continue
         moments = np.arange(visit.dwell_start_s, visit.dwell_end_s, 0.1)
-        labels = {float(t): scan.label(visit, path.pose(t)) for t in moments}
+        labels = {float(t): scan.label(path.at(t)) for t in moments}
         good = [t for t, name in labels.items() if name == visit.plane.name]
         if good:
             time_s = good[len(good) // 2]
-            screen = scan.screen.show(renderer.grey(path.pose(time_s), visit.sector, time_s), visit.sector)
+            moment = path.at(time_s)
+            screen = scan.screen.show(renderer.grey(moment.pose, moment.view, moment.body_s), moment)
             found[visit.plane.name] = _titled(screen, visit.plane.name)
     return [found[name] for name in wanted]
 

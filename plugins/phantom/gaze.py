@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.contracts import GazeSample
-from plugins.phantom.geometry import Float64Array, Pose, Viewport
-from plugins.phantom.probe_path import ProbePath, Visit
+from plugins.phantom.geometry import Float64Array, Viewport
+from plugins.phantom.moment import Moment, Operator, View
 
 RATE_HZ = 90
 _VISIBLE_MM = 6.0
@@ -43,12 +43,12 @@ class SimulatedGaze:
 
     def __init__(
         self,
-        path: ProbePath,
+        operator: Operator,
         landmarks_mm: Mapping[str, Float64Array],
-        viewport: Callable[[Visit], Viewport],
+        viewport: Callable[[View], Viewport],
         seed: int,
     ) -> None:
-        self._path = path
+        self._operator = operator
         self._landmarks = landmarks_mm
         self._viewport = viewport
         self._rng = np.random.default_rng([seed, 4])
@@ -66,18 +66,21 @@ class SimulatedGaze:
 
     def _attend(self, time_s: float, recent: str) -> tuple[str | None, Float64Array]:
         rng = self._rng
-        visit, pose = self._path.visit_at(time_s), self._path.pose(time_s)
-        seen = [name for name in visit.plane.structures if self._visible(name, visit, pose)]
+        moment = self._operator.at(time_s)
+        wanted = moment.sought.structures if moment.sought else ()
+        seen = [name for name in wanted if self._visible(name, moment)]
         others = [name for name in seen if name != recent] or seen
         if others and rng.random() < 0.9:
             weights = 1.0 / np.arange(1, len(others) + 1)
             return str(rng.choice(others, p=weights / weights.sum())), rng.normal(0.0, 1.0, 2)
-        depth_mm = visit.sector.depth_mm
+        depth_mm = moment.view.sector.depth_mm
         return None, np.array([rng.normal(0.0, 0.18 * depth_mm), rng.normal(0.52 * depth_mm, 0.15 * depth_mm)])
 
-    def _visible(self, name: str, visit: Visit, pose: Pose) -> bool:
-        lateral_mm, axial_mm, off_mm = pose.to_probe_mm(self._landmarks[name])
-        return abs(float(off_mm)) < _VISIBLE_MM and visit.sector.covers(float(lateral_mm), float(axial_mm), margin=0.03)
+    def _visible(self, name: str, moment: Moment) -> bool:
+        lateral_mm, axial_mm, off_mm = moment.pose.to_probe_mm(self._landmarks[name])
+        return abs(float(off_mm)) < _VISIBLE_MM and moment.view.sector.covers(
+            float(lateral_mm), float(axial_mm), margin=0.03
+        )
 
     def samples(self) -> Iterator[GazeSample]:
         """All samples in order, without an end; ``captured_ns`` counts from the start of the scan."""
@@ -106,7 +109,7 @@ class SimulatedGaze:
             number += 1
 
     def _per_degree(self, time_s: float) -> float:
-        return _PX_PER_DEGREE * self._viewport(self._path.visit_at(time_s)).height_px / 528.0
+        return _PX_PER_DEGREE * self._viewport(self._operator.at(time_s).view).height_px / 528.0
 
     def _place(self, last: Fixation | None, now: Fixation, time_s: float) -> tuple[float, float]:
         target = self._project(now, time_s)
@@ -120,9 +123,10 @@ class SimulatedGaze:
         return origin[0] + share * (target[0] - origin[0]), origin[1] + share * (target[1] - origin[1])
 
     def _project(self, fixation: Fixation, time_s: float) -> tuple[float, float]:
-        view = self._viewport(self._path.visit_at(time_s))
+        moment = self._operator.at(time_s)
+        view = self._viewport(moment.view)
         lateral_mm, axial_mm = fixation.offset_mm
         if fixation.structure is not None:
-            place = self._path.pose(time_s).to_probe_mm(self._landmarks[fixation.structure])
+            place = moment.pose.to_probe_mm(self._landmarks[fixation.structure])
             lateral_mm, axial_mm = lateral_mm + place[0], axial_mm + place[1]
         return view.to_px(float(lateral_mm), float(axial_mm))

@@ -18,6 +18,7 @@ from assistant.contracts import Float32Array
 from assistant.errors import SourceError
 from plugins.phantom.phrases import PLANE_TALK, SMALL_TALK
 from plugins.phantom.probe_path import ProbePath
+from plugins.phantom.settings import Population, ScanSettings
 
 SAMPLE_RATE_HZ = 16_000
 BLOCK_SAMPLES = 320
@@ -67,8 +68,9 @@ def require_espeak() -> None:
         )
 
 
-def choose_voice(rng: np.random.Generator) -> Voice:
+def choose_voice(rng: np.random.Generator, population: Population) -> Voice:
     """A speaker for an examination."""
+    del population
     name = f"{rng.choice(_VOICES)}{rng.choice(_VARIANTS)}"
     return Voice(name, int(rng.integers(140, 190)), int(rng.integers(35, 65)))
 
@@ -106,12 +108,12 @@ def _resampled(pcm: Float32Array) -> Float32Array:
 class Narration:
     """The speech of one examination. Plans ahead as it is asked; not thread-safe."""
 
-    def __init__(self, path: ProbePath, seed: int, relevant_share: float) -> None:
+    def __init__(self, path: ProbePath, settings: ScanSettings) -> None:
         self._path = path
-        self._seed = seed
-        self._share = relevant_share
-        self._rng = np.random.default_rng([seed, 3])
-        self._voice = choose_voice(self._rng)
+        self._seed = settings.seed
+        self._share = settings.relevant_share
+        self._rng = np.random.default_rng([settings.seed, 3])
+        self._voice = choose_voice(self._rng, settings.population)
         self._recent: list[str] = []
 
     def utterances(self) -> Iterator[Utterance]:

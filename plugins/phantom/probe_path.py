@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from plugins.phantom.anatomy import Fetus
 from plugins.phantom.geometry import Float64Array, Pose, Sector
+from plugins.phantom.moment import Moment, View
 from plugins.phantom.planes import StandardPlane
 
 _RETURN_SHARE = 0.2
@@ -66,6 +67,11 @@ class ProbePath:
         while not self._visits or self._visits[-1].end_s <= time_s:
             self._plan_visit()
         return self._visits[max(0, bisect_right(self._visits, time_s, key=lambda visit: visit.start_s) - 1)]
+
+    def at(self, time_s: float) -> Moment:
+        """See ``Operator``."""
+        visit = self.visit_at(time_s)
+        return Moment(self.pose(time_s), View(visit.sector), time_s, sought=visit.plane)
 
     def pose(self, time_s: float) -> Pose:
         """The probe's pose at a time, the hand's wobble included."""

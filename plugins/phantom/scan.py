@@ -13,12 +13,13 @@ import numpy as np
 
 from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent
 from plugins.phantom.anatomy import Fetus, build_fetus
-from plugins.phantom.bmode import BModeRenderer, Machine
+from plugins.phantom.bmode import BModeRenderer
 from plugins.phantom.gaze import SimulatedGaze
-from plugins.phantom.geometry import Pose, Sector, Viewport
+from plugins.phantom.machines import choose_console
+from plugins.phantom.moment import Moment
 from plugins.phantom.narration import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Narration
 from plugins.phantom.planes import label
-from plugins.phantom.probe_path import ProbePath, Visit
+from plugins.phantom.probe_path import ProbePath
 from plugins.phantom.screen import Screen
 from plugins.phantom.settings import ScanSettings
 
@@ -33,17 +34,9 @@ class Scan:
     def __init__(self, settings: ScanSettings) -> None:
         self.settings = settings
         rng = np.random.default_rng([settings.seed, 1])
-        self.fetus: Fetus = build_fetus(rng)
-        self.machine = Machine(
-            frequency_mhz=float(rng.choice([3.5, 4.0, 4.5, 5.0])),
-            gain_db=float(rng.integers(-4, 5)),
-            dynamic_range_db=float(rng.choice([54, 58, 62, 66])),
-            focus_mm=float(rng.choice([50, 60, 70])),
-            wall_mm=float(rng.uniform(11.0, 20.0)),
-        )
-        half_angle = float(np.radians(rng.uniform(30.0, 36.0)))
-        depth_mm = float(rng.choice([92.0, 98.0, 104.0, 110.0])) * (0.5 + 0.5 * self.fetus.scale)
-        self._sector = Sector(float(rng.choice([45.0, 50.0, 55.0])), half_angle, depth_mm)
+        self.fetus: Fetus = build_fetus(rng, settings.population)
+        console = choose_console(rng, settings.population, self.fetus.scale)
+        self.machine, self._sector = console.machine, console.sector
         exam = f"DOE JANE {settings.seed % 10_000:04d}   GA {round(20 * self.fetus.scale)}w"
         self.screen = Screen(settings.height_px, settings.width_px, self.machine, exam)
 
@@ -51,26 +44,21 @@ class Scan:
         """The probe's path, planned anew; always the same."""
         return ProbePath(self.fetus, self._sector, self.settings.seed)
 
-    def viewport(self, visit: Visit) -> Viewport:
-        """Where the sector stands on screen during a visit."""
-        return self.screen.viewport(visit.sector)
-
     def renderer(self) -> BModeRenderer:
         """A renderer of this subject; one for each thread."""
         return BModeRenderer(self.fetus.volume, self.machine, heart=self.fetus.heart, noise_seed=self.settings.seed)
 
-    def label(self, visit: Visit, pose: Pose) -> str:
+    def label(self, moment: Moment) -> str:
         """Which plane an image shows: a fact of the pose."""
-        return label(self.fetus.planes, pose, visit.sector)
+        return label(self.fetus.planes, moment.pose, moment.view.sector)
 
     def frames(self) -> Generator[Frame, None, None]:
         """The video."""
         path, renderer = self.path(), self.renderer()
         for index, captured_ns in self._ticks(FPS):
-            time_s = captured_ns / SECOND_NS
-            sector = path.visit_at(time_s).sector
-            grey = renderer.grey(path.pose(time_s), sector, time_s, index)
-            yield Frame(index, captured_ns, self.screen.show(grey, sector))
+            moment = path.at(captured_ns / SECOND_NS)
+            grey = renderer.grey(moment.pose, moment.view, moment.body_s, index)
+            yield Frame(index, captured_ns, self.screen.show(grey, moment))
 
     def sound(self) -> Generator[AudioBlock, None, None]:
         """The narration."""
@@ -88,7 +76,7 @@ class Scan:
 
     def simulated_gaze(self) -> SimulatedGaze:
         """The eye of this examination, from the beginning."""
-        return SimulatedGaze(self.path(), self.fetus.landmarks_mm, self.viewport, self.settings.seed)
+        return SimulatedGaze(self.path(), self.fetus.landmarks_mm, self.screen.viewport, self.settings.seed)
 
     def events(self) -> Generator[TimelineEvent, None, None]:
         """The truth about frames and utterances, in order of time."""
@@ -105,8 +93,7 @@ class Scan:
     def _frame_truth(self) -> Iterator[TimelineEvent]:
         path = self.path()
         for index, captured_ns in self._ticks(FPS):
-            time_s = captured_ns / SECOND_NS
-            plane = self.label(path.visit_at(time_s), path.pose(time_s))
+            plane = self.label(path.at(captured_ns / SECOND_NS))
             yield TimelineEvent(captured_ns, "truth", {"frame_index": index, "plane": plane})
 
     def _utterance_truth(self) -> Iterator[TimelineEvent]:
@@ -118,7 +105,7 @@ class Scan:
             yield TimelineEvent(start_ns, "truth", data)
 
     def _narration(self) -> Narration:
-        return Narration(self.path(), self.settings.seed, self.settings.relevant_share)
+        return Narration(self.path(), self.settings)
 
     def _ticks(self, rate_hz: float) -> Iterator[tuple[int, int]]:
         """Number and time of each item of a stream, until the scan is over."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from assistant.contracts import UInt8Array
 from plugins.phantom.bmode import Machine
 from plugins.phantom.geometry import Sector, Viewport
+from plugins.phantom.moment import Moment, View
 
 SECTOR_CROP = (0.10, 0.11, 0.98, 0.89)
 """Top, left, bottom, right of the sector's rectangle, as fractions of the screen's height and width."""
@@ -36,17 +37,17 @@ class Screen:
         self._exam = exam
         self._prepared = lru_cache(maxsize=16)(self._prepare)
 
-    def viewport(self, sector: Sector) -> Viewport:
+    def viewport(self, view: View) -> Viewport:
         """Where the sector stands."""
         top, left, bottom, right = SECTOR_CROP
         top_px, left_px = round(top * self.height_px), round(left * self.width_px)
         height_px, width_px = round(bottom * self.height_px) - top_px, round(right * self.width_px) - left_px
-        return Viewport(top_px, left_px, height_px, width_px, sector)
+        return Viewport(top_px, left_px, height_px, width_px, view.sector)
 
-    def show(self, grey: UInt8Array, sector: Sector) -> UInt8Array:
+    def show(self, grey: UInt8Array, moment: Moment) -> UInt8Array:
         """A whole screen, ``(height_px, width_px)`` uint8, from an image along the beams."""
-        blank, maps = self._prepared(sector)
-        view = self.viewport(sector)
+        blank, maps = self._prepared(moment.view.sector)
+        view = self.viewport(moment.view)
         screen = blank.copy()
         rows = slice(view.top_px, view.top_px + view.height_px)
         columns = slice(view.left_px, view.left_px + view.width_px)
@@ -57,14 +58,14 @@ class Screen:
 
     def _prepare(self, sector: Sector) -> tuple[UInt8Array, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """The screen without a sector, and the maps that place it, in OpenCV's fixed-point form."""
-        beams, samples = self.viewport(sector).beam_maps()
+        beams, samples = self.viewport(View(sector)).beam_maps()
         fixed, fraction = cv2.convertMaps(beams, samples, cv2.CV_16SC2)
         return self._blank(sector), (fixed, fraction)
 
     def _blank(self, sector: Sector) -> UInt8Array:
         screen = np.full((self.height_px, self.width_px), 6, np.uint8)
         unit = self.height_px / 600.0
-        view = self.viewport(sector)
+        view = self.viewport(View(sector))
         cv2.rectangle(screen, (0, 0), (self.width_px, round(44 * unit)), 26, -1)
         cv2.line(screen, (0, round(44 * unit)), (self.width_px, round(44 * unit)), _DIM, 1)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
 
 from assistant.errors import ConfigError
+
+Population = Literal["usual", "unseen"]
+"""Where subjects, machines and voices are drawn from; ``unseen`` shares no range of any of them with ``usual``."""
 
 _SIDE_PX = (240, 4096)
 
@@ -19,6 +23,7 @@ class ScanSettings:
         seconds: length; None: without an end.
         relevant_share: share of utterances that fit the image, in [0, 1].
         width_px, height_px: of the screen.
+        population: where subject, machine and voice are drawn from.
     """
 
     seed: int = 1
@@ -26,6 +31,7 @@ class ScanSettings:
     relevant_share: float = 0.7
     width_px: int = 800
     height_px: int = 600
+    population: Population = "usual"
 
 
 def parse_settings(argument: str) -> ScanSettings:

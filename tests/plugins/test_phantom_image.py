@@ -11,6 +11,7 @@ import pytest
 from plugins.phantom.bmode import _TGC_DB_PER_MM, BModeRenderer, Machine
 from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Pose, Sector, Viewport
 from plugins.phantom.heart import Heart
+from plugins.phantom.moment import Moment, View
 from plugins.phantom.screen import SECTOR_CROP, Screen
 from plugins.phantom.tissue import Tissue, Volume, make_volume
 
@@ -34,6 +35,9 @@ def looking_down(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Pose:
     """The face at y = -50 mm, beams along y, the image in the x-y plane."""
     rotation = np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
     return Pose(np.array([x, y, z]), rotation, 50.0)
+
+
+MOMENT = Moment(looking_down(), View(SECTOR), 0.0)
 
 
 def envelope(volume: Volume, pose: Pose) -> npt.NDArray[np.float32]:
@@ -121,17 +125,17 @@ def test_only_the_heart_beats() -> None:
 def test_the_sector_stands_in_its_crop_and_points_land_where_they_are_seen(height_px: int, width_px: int) -> None:
     screen = Screen(height_px, width_px, MACHINE, "DOE JANE")
     grey = np.zeros((N_SAMPLES, N_BEAMS), np.uint8)
-    dark = screen.show(grey, SECTOR).astype(int)
+    dark = screen.show(grey, MOMENT).astype(int)
     sample, beam = 300, 120
     grey[sample - 2 : sample + 3, beam - 1 : beam + 2] = 255
-    added = screen.show(grey, SECTOR).astype(int) - dark
+    added = screen.show(grey, MOMENT).astype(int) - dark
     rows, columns = np.nonzero(added > 60)
     lateral_mm, axial_mm = SECTOR.grid_mm()
-    view: Viewport = screen.viewport(SECTOR)
+    view: Viewport = screen.viewport(MOMENT.view)
     x_px, y_px = view.to_px(float(lateral_mm[sample, beam]), float(axial_mm[sample, beam]))
     assert (columns.mean(), rows.mean()) == pytest.approx((x_px, y_px), abs=1.0)
     grey[:] = 255
-    rows, columns = np.nonzero(screen.show(grey, SECTOR).astype(int) != dark)
+    rows, columns = np.nonzero(screen.show(grey, MOMENT).astype(int) != dark)
     top, left, bottom, right = SECTOR_CROP
     assert rows.min() >= top * height_px - 1 and rows.max() <= bottom * height_px
     assert columns.min() >= left * width_px - 1 and columns.max() <= right * width_px

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -100,13 +101,13 @@ def test_planes_are_of_the_class_list_and_apart(scan: Scan) -> None:
     path = scan.path()
     for number in range(20):
         visit = path.visit(number)
-        pose = path.pose(0.5 * (visit.dwell_start_s + visit.dwell_end_s))
-        assert scan.label(visit, pose) in (visit.plane.name, BACKGROUND)  # a hand may slip, but not onto another plane
+        moment = path.at(0.5 * (visit.dwell_start_s + visit.dwell_end_s))
+        assert scan.label(moment) in (visit.plane.name, BACKGROUND)  # a hand may slip, but not onto another plane
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
 def test_the_share_of_relevant_speech_is_as_asked(scan: Scan, share: float) -> None:
-    narration = Narration(scan.path(), scan.settings.seed, share)
+    narration = Narration(scan.path(), replace(scan.settings, relevant_share=share))
     said = list(islice(narration.utterances(), 200))
     assert np.mean([utterance.relevant for utterance in said]) == pytest.approx(share, abs=0.1)
     path = scan.path()
@@ -142,11 +143,11 @@ def test_gaze_rests_on_the_structures_of_the_plane(scan: Scan) -> None:
     for sample in samples:
         valid += sample.valid
         time_s = sample.captured_ns / 1e9
-        visit, pose = path.visit_at(time_s), path.pose(time_s)
-        if not sample.valid or scan.label(visit, pose) != visit.plane.name:
+        moment, sought = path.at(time_s), path.visit_at(time_s).plane
+        if not sample.valid or scan.label(moment) != sought.name:
             continue
-        view = scan.viewport(visit)
-        places = [view.to_px(*pose.to_probe_mm(scan.fetus.landmarks_mm[s])[:2]) for s in visit.plane.structures]
+        view = scan.screen.viewport(moment.view)
+        places = [view.to_px(*moment.pose.to_probe_mm(scan.fetus.landmarks_mm[s])[:2]) for s in sought.structures]
         distance_px = min(np.hypot(x - sample.x_px, y - sample.y_px) for x, y in places)
         near += distance_px < 6.0 * view.px_per_mm
         total += 1
