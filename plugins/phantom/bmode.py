@@ -62,6 +62,16 @@ class Machine:
     focus_mm: float = 60.0
     wall_mm: float = 16.0
 
+    @property
+    def pulse_sigma_mm(self) -> float:
+        """Standard deviation of the Gaussian point spread along the beam, of amplitude."""
+        return 0.28 * NOMINAL_MHZ / self.frequency_mhz
+
+    def beam_sigma_mm(self, depth_mm: Float32Array) -> Float32Array:
+        """The same across the beam, at depths of any shape: narrowest at the focus."""
+        away = np.square((depth_mm - self.focus_mm) / 45.0)
+        return np.asarray(0.55 * NOMINAL_MHZ / self.frequency_mhz * np.sqrt(1.0 + away))
+
 
 class BModeRenderer:
     """Renders one body with one machine."""
@@ -155,9 +165,7 @@ class BModeRenderer:
         lateral_mm, axial_mm = sector.grid_mm()
         depth_mm = sector.depths_mm()
         machine = self._machine
-        sharp = NOMINAL_MHZ / machine.frequency_mhz
-        width_mm = 0.55 * sharp * np.sqrt(1.0 + np.square((depth_mm - machine.focus_mm) / 45.0))
-        width_beams = width_mm / ((sector.radius_mm + depth_mm) * sector.beam_rad)
+        width_beams = machine.beam_sigma_mm(depth_mm) / ((sector.radius_mm + depth_mm) * sector.beam_rad)
         narrow, wide = float(width_beams.min()), float(width_beams.max())
         share = (np.square(width_beams) - narrow**2) / max(wide**2 - narrow**2, 1e-6)
         tissues, in_wall = self._wall(sector, lateral_mm)
@@ -166,7 +174,7 @@ class BModeRenderer:
             wall=acoustic(tissues),
             in_wall=in_wall,
             tgc_db=(_TGC_DB_PER_MM * machine.frequency_mhz / NOMINAL_MHZ * depth_mm)[:, None],
-            axial_sigma=float(0.28 * sharp / sector.sample_mm),
+            axial_sigma=float(machine.pulse_sigma_mm / sector.sample_mm),
             narrow_sigma=narrow,
             wide_sigma=wide,
             wide_share=share.astype(np.float32)[:, None],
