@@ -45,6 +45,8 @@ from plugins.phantom.scan import Scan
 from plugins.phantom.settings import Population, ScanSettings
 
 Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+Numbers = npt.NDArray[np.int64]
 Exchange = Literal["visits", "subjects"]
 
 STEP_S = 0.2
@@ -77,9 +79,9 @@ class PlaneFrames:
         features: what surrounds each frame, ``(n, k)`` by name.
     """
 
-    subjects: npt.NDArray[np.int64]
-    visits: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.str_]
+    subjects: Numbers
+    visits: Numbers
+    labels: Names
     features: dict[str, Array]
 
 
@@ -266,20 +268,25 @@ def merged(scans: Sequence[PlaneFrames]) -> PlaneFrames:
 
 def judge(frames: PlaneFrames, name: str, exchange: Exchange, permutations: int) -> Verdict:
     """Whether the plane can be told from one kind of surroundings better than chance."""
-    table, labels = frames.features[name], frames.labels
-    rngs = [np.random.default_rng([number, 5]) for number in range(permutations)]
-    if exchange == "visits":
-        given = np.stack([labels, *(_exchanged_visits(frames, rng) for rng in rngs)])
-        observed, *chance = _accuracies(table, given, frames.subjects)
-    else:
-        tables = [table, *(_exchanged_subjects(frames, table, rng) for rng in rngs)]
-        observed, *chance = [float(_accuracies(one, labels[None], frames.subjects)[0]) for one in tables]
+    table, labels, subjects = frames.features[name], frames.labels, frames.subjects
+    if exchange == "subjects":  # they can exchange only as many frames as each of them has
+        counts = np.bincount(np.unique(subjects, return_inverse=True)[1])
+        kept = np.concatenate([np.flatnonzero(subjects == one)[: counts.min()] for one in np.unique(subjects)])
+        table, labels, subjects = table[kept], labels[kept], subjects[kept]
+    given = [labels]
+    for number in range(permutations):
+        rng = np.random.default_rng([number, 5])
+        if exchange == "visits":
+            given.append(_exchanged_visits(labels, subjects, frames.visits, rng))
+        else:
+            given.append(_exchanged_subjects(labels, subjects, rng))
+    observed, *chance = _accuracies(table, np.stack(given), subjects)
     better = sum(value >= observed for value in chance)
     limit = float(np.percentile(chance, 95))
     return Verdict(float(observed), float(np.mean(chance)), limit, (1 + better) / (1 + permutations))
 
 
-def _accuracies(table: Array, labelings: npt.NDArray[np.str_], subjects: npt.NDArray[np.int64]) -> Array:
+def _accuracies(table: Array, labelings: Names, subjects: Numbers) -> Array:
     """Balanced accuracy for subjects that were not learned from, one for each row of labels, ``(m,)``.
 
     Ridge regression onto one column a class, weighted by how rare the class is: all labelings share one solution.
@@ -300,22 +307,20 @@ def _accuracies(table: Array, labelings: npt.NDArray[np.str_], subjects: npt.NDA
     return np.asarray(((right & truth).sum(axis=1) / truth.sum(axis=1)).mean(axis=-1))
 
 
-def _exchanged_visits(frames: PlaneFrames, rng: np.random.Generator) -> npt.NDArray[np.str_]:
+def _exchanged_visits(labels: Names, subjects: Numbers, visits: Numbers, rng: np.random.Generator) -> Names:
     """Labels when the visits of each subject have exchanged theirs."""
-    labels = frames.labels.copy()
-    for subject in np.unique(frames.subjects):
-        visits, first = np.unique(frames.visits[frames.subjects == subject], return_index=True)
-        given = frames.labels[frames.subjects == subject][first]
-        for visit, label in zip(visits, rng.permutation(given), strict=True):
-            labels[frames.visits == visit] = label
-    return labels
+    exchanged = labels.copy()
+    for subject in np.unique(subjects):
+        own, first = np.unique(visits[subjects == subject], return_index=True)
+        given = labels[subjects == subject][first]
+        for visit, label in zip(own, rng.permutation(given), strict=True):
+            exchanged[visits == visit] = label
+    return exchanged
 
 
-def _exchanged_subjects(frames: PlaneFrames, table: Array, rng: np.random.Generator) -> Array:
-    """What is constant in a subject when subjects have exchanged theirs."""
-    subjects, first = np.unique(frames.subjects, return_index=True)
-    given = dict(zip(subjects, table[first][rng.permutation(len(subjects))], strict=True))
-    return np.stack([given[subject] for subject in frames.subjects])
+def _exchanged_subjects(labels: Names, subjects: Numbers, rng: np.random.Generator) -> Names:
+    """Labels when subjects, in the order of their frames and with as many each, have exchanged all of theirs."""
+    return np.asarray(rng.permutation(labels.reshape(len(np.unique(subjects)), -1)).ravel())
 
 
 if __name__ == "__main__":
