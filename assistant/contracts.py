@@ -149,6 +149,8 @@ class DeviceInfo:
         fps: nominal frames a second; 0 when unknown or without video.
         sample_rate_hz: sound samples a second; 0 without sound.
         paced: True when ``read`` waits for real time; False when it delivers as fast as it is asked.
+        sector_crop: where the B-mode image stands on the screen, (top, left, bottom, right) as fractions of height and
+            width, when the device knows; it then takes the place of the model's own crop.
         notes: further facts for people and for ``session.json`` (seed, codec, ...); JSON-serialisable.
     """
 
@@ -160,6 +162,7 @@ class DeviceInfo:
     fps: float = 0.0
     sample_rate_hz: int = 0
     paced: bool = True
+    sector_crop: tuple[float, float, float, float] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -5,6 +5,8 @@ An ``InferenceStep`` belongs to one thread: engines want to be loaded and run on
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from assistant.admission import AdmittedEngine
@@ -23,14 +25,23 @@ class InferenceStep:
         engine: an admitted engine that has loaded it, on this thread.
         clock: the run's clock.
         latency: where the time of each stage is noted.
+        sector_crop: see ``DeviceInfo``; None: the model's own crop.
     """
 
-    def __init__(self, bundle: ModelBundle, engine: AdmittedEngine, clock: Clock, latency: LatencyLog) -> None:
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        engine: AdmittedEngine,
+        clock: Clock,
+        latency: LatencyLog,
+        sector_crop: tuple[float, float, float, float] | None = None,
+    ) -> None:
         self._bundle = bundle
         self._engine = engine
         self._clock = clock
         self._latency = latency
-        self._preprocess = Preprocessor(bundle.preprocessing)
+        spec = bundle.preprocessing
+        self._preprocess = Preprocessor(spec if sector_crop is None else replace(spec, crop=sector_crop))
         self._filter = TemporalFilter()
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:

@@ -78,7 +78,9 @@ def start_run(
             dwell_ns=int(config.dwell_s * 1e9),
             live=not config.lockstep,
         )
-        step = None if bundle is None or engine is None else InferenceStep(bundle, engine, clock, state.latency)
+        step = None
+        if bundle is not None and engine is not None:
+            step = InferenceStep(bundle, engine, clock, state.latency, sources.video_info.sector_crop)
 
         recorder = writer = None
         if config.record is not None:

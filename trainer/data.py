@@ -6,6 +6,7 @@ Called by the command's only thread. Everything random takes its generator from 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,15 +97,13 @@ def assemble(
     rejected: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
     """Recordings to a dataset: split, classes, normalisation. Raises ``TrainingError``."""
-    crops = {recording.crop for recording in recordings}
-    if len(crops) > 1:
-        raise TrainingError(f"sessions disagree about the sector's crop ({len(crops)} crops): train on one scanner's")
     split = split_subjects([r.subject for r in recordings], config.data, config.seed)
     train = [recording for recording in recordings if recording.subject in split.train]
     # One in four frames is enough for two moments.
     pixels = np.concatenate([recording.frames[::4].ravel() for recording in train])
     preprocessing = Preprocessing(
-        crop=recordings[0].crop,
+        # For a source that does not know where its sector stands; each recording was cropped by its own.
+        crop=Counter(recording.crop for recording in train).most_common(1)[0][0],
         height_px=config.data.height_px,
         width_px=config.data.width_px,
         mean=round(float(pixels.mean()), 2),

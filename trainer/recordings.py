@@ -121,7 +121,7 @@ def read_recording(path: Path, config: DataConfig, class_list: ClassList) -> Rec
     times_ns = np.asarray(reader.frame_times_ns, np.int64)
     if len(times_ns) < 2:
         raise SessionError(f"session '{path}': expected video, got {len(times_ns)} frames")
-    crop = _sector_crop(reader)
+    crop = reader.header.sector_crop or WHOLE_IMAGE
     kept = _nearest_to_grid(times_ns, config.frames_hz)
     # Mean 0 and standard deviation 1 leave grey levels as they are; the network's own normalisation comes in training.
     preprocess = Preprocessor(Preprocessing(crop, config.height_px, config.width_px, mean=0.0, std=1.0))
@@ -161,16 +161,6 @@ def read_recording(path: Path, config: DataConfig, class_list: ClassList) -> Rec
         speech=speech,
         utterances=utterances,
     )
-
-
-def _sector_crop(reader: SessionReader) -> tuple[float, float, float, float]:
-    """What a source knows about where its image lies on the screen, else the whole screen."""
-    for source in reader.header.sources:
-        crop = source.notes.get("sector_crop")
-        if crop is not None:
-            top, left, bottom, right = (float(edge) for edge in crop)
-            return top, left, bottom, right
-    return WHOLE_IMAGE
 
 
 def _nearest_to_grid(times_ns: Int64Array, frames_hz: float) -> Int64Array:

@@ -46,6 +46,11 @@ class SessionHeader:
     config: Mapping[str, Any]
     model_id: str | None
 
+    @property
+    def sector_crop(self) -> tuple[float, float, float, float] | None:
+        """Where the B-mode image stands on the screen, when a source knew (see ``DeviceInfo``)."""
+        return next((source.sector_crop for source in self.sources if source.sector_crop), None)
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -58,6 +58,7 @@ class SessionReplay:
             fps=_fps(reader),
             sample_rate_hz=reader.manifest.sample_rate_hz if "sound" in streams else 0,
             paced=self._paced,
+            sector_crop=reader.header.sector_crop,
             notes={"session_id": reader.session_id, "subject": reader.header.subject, "complete": reader.complete},
         )
 

@@ -97,7 +97,7 @@ def record_subject(folder: Path, settings: ScanSettings, *, lossless: bool = Fal
     info = device.open(clock)
     try:
         name = f"phantom-{settings.seed:07d}"
-        config = {"phantom": dict(info.notes), "sector_crop": info.notes["sector_crop"]}
+        config = {"phantom": dict(info.notes)}
         header = SessionHeader(name, True, "phantom", (info,), config, None)
         with SessionWriter(folder, header, clock, session_id=name, lossless=lossless) as writer:
             record_unpaced(device, info, writer)

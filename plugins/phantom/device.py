@@ -81,9 +81,9 @@ class Phantom:
             fps=FPS,
             sample_rate_hz=SAMPLE_RATE_HZ,
             paced=self._paced,
+            sector_crop=SECTOR_CROP,
             notes={
                 "seed": settings.seed,
                 "relevant_share": settings.relevant_share,
-                "sector_crop": list(SECTOR_CROP),
             },
         )

@@ -29,7 +29,7 @@ def test_a_data_set_has_a_session_for_each_subject(tmp_path: Path) -> None:
         assert verify_session(path) == []
         reader = SessionReader(path)
         assert reader.header.origin == "phantom"
-        assert reader.header.config["sector_crop"] == [0.10, 0.11, 0.98, 0.89]
+        assert reader.header.sector_crop == (0.10, 0.11, 0.98, 0.89)
         assert len(reader.frame_indices) == 30
         assert len(list(reader.gaze())) == 90
 

@@ -40,7 +40,7 @@ class Recording:
     def header(*streams: str, rate_hz: int = RATE_HZ) -> SessionHeader:
         info = DeviceInfo(
             name="drawn", streams=frozenset(streams), width_px=0, height_px=0, fps=29.97,
-            sample_rate_hz=rate_hz if "sound" in streams else 0,
+            sample_rate_hz=rate_hz if "sound" in streams else 0, sector_crop=(0.1, 0.2, 0.9, 0.8),
         )  # fmt: skip
         return SessionHeader("subject-7", True, "phantom", (info,), {"seed": 7}, "tiny@0123456789ab")
 

@@ -30,6 +30,7 @@ def test_indices_losses_and_generations_are_the_recordings(session, manual_clock
     info = device.open(manual_clock)
     assert (info.origin, info.name) == ("phantom", "session: s")
     assert info.notes["subject"] == "subject-7"
+    assert info.sector_crop == (0.1, 0.2, 0.9, 0.8)
     frames = [item for item in merged(device, info) if isinstance(item, Frame)]
     kept = [index for index in range(30) if index not in (11, 12)]
     assert [frame.index for frame in frames] == kept

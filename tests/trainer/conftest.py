@@ -90,7 +90,7 @@ def _items(seed: int, spoken: dict[str, np.ndarray]) -> Iterator[StreamItem]:
 def write_session(folder: Path, seed: int, subject: str, clock, spoken: dict[str, np.ndarray]) -> Path:
     """One recorded session of the small world, written by the program's own writer."""
     streams = frozenset({"video", "sound", "gaze", "events"})
-    info = DeviceInfo("bars", streams, "phantom", WIDTH, HEIGHT, FPS, RATE_HZ, False, {"sector_crop": list(CROP)})
+    info = DeviceInfo("bars", streams, "phantom", WIDTH, HEIGHT, FPS, RATE_HZ, False, CROP)
     header = SessionHeader(subject, True, "phantom", (info,), {}, None)
     with SessionWriter(folder, header, clock, session_id=f"bars-{seed}") as writer:
         for item in _items(seed, spoken):
