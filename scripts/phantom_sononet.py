@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -101,7 +102,12 @@ def main() -> None:
     if missing:
         print(f"\nNever shown: {', '.join(missing)}.")
     if wanted.json:
-        report = {"classes": classes, "counts": counts.tolist(), "top3": third.tolist(), "recall": recall}
+        report: dict[str, Any] = {
+            "classes": classes,
+            "counts": counts.tolist(),
+            "top3": third.tolist(),
+            "recall": recall,
+        }
         report |= {"real_right": right, "real": len(real), "settings": {k: str(v) for k, v in vars(wanted).items()}}
         wanted.json.write_text(json.dumps(report, indent=1) + "\n")
     if wanted.figure:
@@ -137,7 +143,7 @@ def _off(error: tuple[float, float], tilt_deg: float, distance_mm: float) -> flo
 
 
 def sector_crop(pixels: UInt8Array, view: Viewport, magnify: float = 1.0) -> UInt8Array:
-    """The sector's rectangle in the published shape: full height, and the width that goes with it, padded with black."""
+    """The sector's rectangle, full height, as wide as the published shape has it; padded with black."""
     height = view.height_px / magnify
     width = height * _PUBLISHED_ASPECT
     middle_x, middle_y = view.left_px + view.width_px / 2, view.top_px + view.height_px / 2
