@@ -7,6 +7,7 @@ measurement. Built once a subject; read by the renderer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -54,6 +55,8 @@ class Tissue(IntEnum):
     RIB = 22
     SEPTUM = 23
     CORD = 24
+    PYRAMID = 25
+    THYMUS = 26
 
 
 # Backscatter (dB over liver), impedance (arbitrary, 0-255), attenuation (dB/mm, one way, at the nominal frequency).
@@ -83,14 +86,22 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.RIB: (8.0, 160, 2.2),
     Tissue.SEPTUM: (6.0, 64, 0.16),
     Tissue.CORD: (-16.0, 57, 0.10),
+    Tissue.PYRAMID: (-15.0, 58, 0.12),
+    Tissue.THYMUS: (-3.0, 60, 0.14),
 }
 
 
-def property_tables() -> tuple[UInt8Array, UInt8Array, UInt8Array]:
-    """Stored backscatter, impedance and attenuation, each ``(256,)`` uint8, by tissue."""
+def property_tables(echo_db: Mapping[Tissue, float] | None = None) -> tuple[UInt8Array, UInt8Array, UInt8Array]:
+    """Stored backscatter, impedance and attenuation, each ``(256,)`` uint8, by tissue.
+
+    Args:
+        echo_db: what a subject's tissues add to the backscatter.
+    """
+    own = echo_db or {}
     tables = np.zeros((3, 256), np.uint8)
     for tissue, (scatter_db, impedance, attenuation) in _PROPERTIES.items():
-        tables[0, tissue] = round(np.clip(255 + (scatter_db - SCATTER_MAX_DB) / SCATTER_STEP_DB, 0, 255))
+        over_max_db = scatter_db + own.get(tissue, 0.0) - SCATTER_MAX_DB
+        tables[0, tissue] = round(np.clip(255 + over_max_db / SCATTER_STEP_DB, 0, 255))
         tables[1, tissue] = impedance
         tables[2, tissue] = round(attenuation / ATTENUATION_STEP_DB_PER_MM)
     return tables[0], tables[1], tables[2]
@@ -102,10 +113,10 @@ def scatter_amplitudes() -> Float32Array:
     return np.asarray(np.power(10.0, decibel / 20.0), np.float32)
 
 
-def acoustic(tissues: UInt8Array) -> npt.NDArray[np.uint32]:
+def acoustic(tissues: UInt8Array, echo_db: Mapping[Tissue, float] | None = None) -> npt.NDArray[np.uint32]:
     """Packs the properties of tissues, any shape, into uint32: backscatter, impedance, attenuation, tissue by byte."""
     flat = np.ascontiguousarray(tissues).reshape(1, -1)
-    channels = [cv2.LUT(flat, table) for table in property_tables()]
+    channels = [cv2.LUT(flat, table) for table in property_tables(echo_db)]
     packed: npt.NDArray[np.uint32] = cv2.merge([*channels, flat]).view(np.uint32).reshape(tissues.shape)
     return packed
 
@@ -129,9 +140,19 @@ class Volume:
     scatterers: npt.NDArray[np.int8]
 
 
-def make_volume(tissues: UInt8Array, origin_mm: Float64Array, voxel_mm: float, rng: np.random.Generator) -> Volume:
-    """A volume from the kind of tissue of each voxel, ``(nz, ny, nx)``, with scatterers from ``rng``."""
-    packed = acoustic(tissues)
+def make_volume(
+    tissues: UInt8Array,
+    origin_mm: Float64Array,
+    voxel_mm: float,
+    rng: np.random.Generator,
+    echo_db: Mapping[Tissue, float] | None = None,
+) -> Volume:
+    """A volume from the kind of tissue of each voxel, ``(nz, ny, nx)``, with scatterers from ``rng``.
+
+    Args:
+        echo_db: see ``property_tables``.
+    """
+    packed = acoustic(tissues, echo_db)
     nz, ny, nx = tissues.shape
     channels = packed.view(np.uint8).reshape(nz, ny, nx, 4)
     smooth = cv2.GaussianBlur(channels.reshape(nz * ny, nx, 4), (3, 3), 0.6)
