@@ -1,16 +1,21 @@
-"""The fetal heart: four chambers around the crux, in canonical millimetres, and how it beats."""
+"""The fetal heart in canonical millimetres: four chambers around the crux, and how it beats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from plugins.phantom.geometry import Float64Array
 from plugins.phantom.painting import Canvas, Landmarks, axes_along, point
+from plugins.phantom.physique import Physique
 from plugins.phantom.tissue import Tissue
+from plugins.phantom.vessels import paint_great_vessels
 
 REACH_MM = 17.0
+_LEVEL_MM = 25.0
+"""Height of the four-chamber view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,32 +39,48 @@ class Heart:
         return Heart(self.centre_mm * scale, self.apex, self.reach_mm * scale, self.rate_hz)
 
 
-def paint_heart(canvas: Canvas, rng: np.random.Generator) -> tuple[Heart, Landmarks]:
-    """Muscle, chambers, septum, valves; the foramen ovale is open, as it is before birth."""
-    crux = point(1.5, 3.0, 25.0) + rng.uniform(-0.8, 0.8, 3)
-    turn = np.radians(rng.uniform(38, 55))  # the axis points to the left and front
+def paint_heart(canvas: Canvas, rng: np.random.Generator, physique: Physique) -> tuple[Heart, Landmarks]:
+    """Muscle, chambers, septum, valves, great vessels; the foramen ovale is open, as it is before birth."""
+    crux = point(0.5, 4.0, _LEVEL_MM) + rng.uniform(-0.7, 0.7, 3)
+    turn = np.radians(physique.heart_turn_deg)  # the axis points to the left and front
     axes = axes_along((np.sin(turn), np.cos(turn), 0.0), (np.cos(turn), -np.sin(turn), 0.0))
 
-    def at(along: float, left: float) -> Float64Array:
-        return np.asarray(crux + along * axes[0] + left * axes[1])
+    def at(along: float, left: float, up: float = 0.0) -> Float64Array:
+        return np.asarray(crux + along * axes[0] + left * axes[1] + point(0, 0, up))
 
-    canvas.ellipsoid(Tissue.FLUID, at(1.5, 0.0), (15.0, 11.6, 11.0), axes)
-    canvas.ellipsoid(Tissue.MYOCARDIUM, at(1.5, 0.0), (14.2, 10.9, 10.3), axes)
+    canvas.ellipsoid(Tissue.FLUID, at(2.4, 0.0), (13.9, 10.7, 8.6), axes)
+    canvas.ellipsoid(Tissue.MYOCARDIUM, at(2.2, 0.0), (13.3, 10.2, 8.2), axes)
     chambers = {
-        "left ventricle": (at(5.9, 4.3), (7.0, 3.2, 5.2)),
-        "right ventricle": (at(5.2, -4.6), (6.4, 3.5, 5.2)),
-        "left atrium": (at(-5.6, 4.4), (4.4, 4.0, 4.8)),
-        "right atrium": (at(-5.6, -4.6), (4.6, 4.1, 5.0)),
+        "left ventricle": (at(6.0, 4.2), (7.0, 3.3, 5.2)),
+        "right ventricle": (at(5.2, -4.5), (6.2, 3.6, 5.4)),
+        "left atrium": (at(-4.9, 3.9), (4.0, 3.8, 4.6)),
+        "right atrium": (at(-4.9, -4.4), (4.4, 4.2, 5.0)),
     }
+    for name in ("left atrium", "right atrium"):  # the atria bulge out of the muscle
+        centre, radii = chambers[name]
+        canvas.ellipsoid(Tissue.MYOCARDIUM, centre, np.add(radii, 1.1), axes)
     for centre, radii in chambers.values():
         canvas.ellipsoid(Tissue.BLOOD, centre, radii, axes)
-    for left in (-4.5, 4.3):  # valves: two thin leaflets, somewhat open
-        canvas.ellipsoid(Tissue.BLOOD, at(-0.6, left), (1.8, 2.5, 3.0), axes)
-        canvas.capsule(Tissue.MEMBRANE, at(-0.4, left - 3.2), at(1.0, left - 0.5), 0.5)
-        canvas.capsule(Tissue.MEMBRANE, at(-0.4, left + 3.2), at(1.0, left + 0.5), 0.5)
-    canvas.capsule(Tissue.SEPTUM, at(0.0, 0.0), at(11.0, 0.0), 0.9)
-    canvas.capsule(Tissue.SEPTUM, at(0.0, 0.0), at(-4.0, 0.0), 0.5)
-    canvas.ellipsoid(Tissue.SEPTUM, at(-0.2, 0.0), (1.4, 1.6, 4.0), axes)
-    canvas.capsule(Tissue.BLOOD, at(-6.6, -0.8), at(-6.6, 0.8), 1.2)
-    marks = {name: centre for name, (centre, _) in chambers.items()} | {"crux": at(0.0, 0.0), "septum": at(5.0, 0.0)}
+    for side in (-1.0, 1.0):  # lower pulmonary veins
+        canvas.capsule(Tissue.BLOOD, at(-6.5, 4.0), at(-9.5, 5.0 + 3.5 * side, 0.6), 0.8)
+    _paint_valves(canvas, at, axes)
+    vessel_marks = paint_great_vessels(canvas, at, physique)
+    marks = {name: centre for name, (centre, _) in chambers.items()} | vessel_marks
+    marks |= {"crux": at(0.0, 0.0), "septum": at(5.0, -0.1), "moderator band": at(8.6, -3.6)}
     return Heart(crux, axes[0], REACH_MM, float(rng.uniform(2.2, 2.6))), marks
+
+
+def _paint_valves(canvas: Canvas, at: Callable[..., Float64Array], axes: Float64Array) -> None:
+    """Septa and leaflets, two each, somewhat open; the tricuspid valve sits nearer to the apex than the mitral."""
+    for along, left in ((0.6, -4.4), (-0.2, 4.2)):
+        canvas.ellipsoid(Tissue.BLOOD, at(along - 0.4, left), (2.2, 2.5, 3.2), axes)
+        for side in (-1.0, 1.0):
+            hinge, tip = at(along - 0.2, left + 3.3 * side), at(along + 2.4, left + 0.9 * side)
+            canvas.capsule(Tissue.MEMBRANE, hinge, tip, 0.45)
+    for up in np.linspace(-4.0, 4.0, 9):  # a wall, not a rod
+        canvas.capsule(Tissue.SEPTUM, at(0.0, -0.1, up), at(12.0, -0.2, up), 0.95 - 0.05 * abs(up))
+        canvas.capsule(Tissue.SEPTUM, at(0.0, 0.0, up), at(-8.4, -0.4, up), 0.5)
+    canvas.ellipsoid(Tissue.SEPTUM, at(0.0, 0.0), (1.5, 1.7, 3.4), axes)
+    canvas.capsule(Tissue.BLOOD, at(-4.9, -1.0), at(-4.9, 0.8), 1.3)  # foramen ovale,
+    canvas.capsule(Tissue.MEMBRANE, at(-3.6, 0.4), at(-5.4, 1.7), 0.4)  # whose flap opens into the left atrium
+    canvas.capsule(Tissue.SEPTUM, at(7.4, -0.8), at(9.3, -6.2), 0.8)  # moderator band

@@ -90,6 +90,62 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "both ends of the femur are clear",
         ),
     ),
+    "kidneys": PlaneTalk(
+        (
+            "moving down from the stomach to see the kidneys",
+            "next I am looking for both kidneys beside the spine",
+        ),
+        (
+            "here are the two kidneys on either side of the spine",
+            "the renal pelvis on both sides is not wide",
+            "this is the left kidney and that is the right one",
+            "measuring the renal pelvis from front to back",
+        ),
+    ),
+    "coronal spine": PlaneTalk(
+        (
+            "turning to see the spine from behind",
+            "next is the spine in the coronal plane",
+        ),
+        (
+            "these two rows run side by side along the spine",
+            "the arches are parallel all the way down",
+            "this is the coronal view, the rows do not spread apart",
+        ),
+    ),
+    "LVOT": PlaneTalk(
+        (
+            "tilting up from the four chambers to the left outflow",
+            "now I am looking for the aorta leaving the heart",
+        ),
+        (
+            "here the aorta comes out of the left ventricle",
+            "the septum runs on into the wall of the aorta",
+            "the aortic valve is opening, that is the left outflow tract",
+        ),
+    ),
+    "RVOT": PlaneTalk(
+        (
+            "a little higher for the right outflow",
+            "now the artery to the lungs, it should cross over",
+        ),
+        (
+            "this is the pulmonary artery leaving the right ventricle",
+            "the pulmonary trunk crosses over the aorta as it should",
+            "that is the pulmonary valve in the right outflow tract",
+        ),
+    ),
+    "three-vessel view": PlaneTalk(
+        (
+            "sliding up the chest to the three vessels",
+            "next I want the vessels above the heart",
+        ),
+        (
+            "three vessels in a row, the pulmonary artery, the aorta and the caval vein",
+            "the vessels get smaller from left to right as they should",
+            "this small circle is the superior vena cava",
+        ),
+    ),
     "sagittal spine": PlaneTalk(
         (
             "now I want to see the spine from the neck to the bottom",

@@ -1,8 +1,9 @@
 """What a standard plane is: a fact of geometry, so that a frame's label follows from the probe's pose alone.
 
 A plane has a defining pose, an anchor and a normal (or, for a long bone, an axis that must lie in the image). The image
-shows the plane when it passes the anchor within a distance, is tilted against it by less than an angle, and has the
-anchor well inside the sector. All else is background, near misses included.
+shows the plane when it passes the anchor within a distance, is tilted against it by less than an angle, has the anchor
+well inside the sector and, where that tells two planes apart (profile and spine lie in one), is insonated from its
+side. All else is background, near misses included.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class StandardPlane:
         axis: ``(3,)`` unit vector, for a plane that an axis within it defines; it may turn about it.
         tilt_deg: largest tilt.
         distance_mm: largest distance of the anchor from the image plane.
+        beam_deg: largest angle of the middle beam against ``view``; 180 when it may come from anywhere.
     """
 
     name: str
@@ -44,6 +46,7 @@ class StandardPlane:
     axis: Float64Array | None = None
     tilt_deg: float = 10.0
     distance_mm: float = 3.5
+    beam_deg: float = 180.0
 
 
 def plane_error(plane: StandardPlane, pose: Pose) -> tuple[float, float]:
@@ -59,6 +62,8 @@ def shows(plane: StandardPlane, pose: Pose, sector: Sector) -> bool:
     """Whether an image from this pose is that standard plane."""
     tilt_deg, distance_mm = plane_error(plane, pose)
     if tilt_deg > plane.tilt_deg or distance_mm > plane.distance_mm:
+        return False
+    if float(plane.view @ pose.rotation[:, 1]) < np.cos(np.radians(plane.beam_deg)):
         return False
     lateral_mm, axial_mm, _ = pose.to_probe_mm(plane.anchor_mm)
     return sector.covers(lateral_mm, axial_mm, margin=SECTOR_MARGIN)

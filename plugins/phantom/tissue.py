@@ -95,7 +95,7 @@ def property_tables(echo_db: Mapping[Tissue, float] | None = None) -> tuple[UInt
     """Stored backscatter, impedance and attenuation, each ``(256,)`` uint8, by tissue.
 
     Args:
-        echo_db: what a subject's tissues add to the backscatter.
+        echo_db: what one subject's tissues add to the backscatter.
     """
     own = echo_db or {}
     tables = np.zeros((3, 256), np.uint8)
@@ -147,11 +147,7 @@ def make_volume(
     rng: np.random.Generator,
     echo_db: Mapping[Tissue, float] | None = None,
 ) -> Volume:
-    """A volume from the kind of tissue of each voxel, ``(nz, ny, nx)``, with scatterers from ``rng``.
-
-    Args:
-        echo_db: see ``property_tables``.
-    """
+    """A volume from the kind of tissue of each voxel, ``(nz, ny, nx)``, with scatterers from ``rng``."""
     packed = acoustic(tissues, echo_db)
     nz, ny, nx = tissues.shape
     channels = packed.view(np.uint8).reshape(nz, ny, nx, 4)

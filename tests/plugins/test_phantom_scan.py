@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from assistant.class_list import load_class_list
@@ -59,14 +60,23 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
     marks, found = scan.fetus.landmarks_mm, Counter[str]()
     thigh = marks["femur distal end"] - marks["femur proximal end"]
     brain = marks["cavum"] - marks["cerebellum"]
+
+    def level(axis: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # the highest of all normals across an axis
+        return np.cross(np.cross(axis, (0, 0, 1)), axis)
+
     hindbrain_normal = np.array([0.0, -brain[2], brain[1]])
     rules = {  # anchor, the plane's normal or an axis in it, largest tilt in degrees, largest distance in mm
         "transventricular brain": (marks["midline"], (0, 0, 1), None, 10.0, 3.5),
         "transcerebellar brain": ((marks["cavum"] + marks["cerebellum"]) / 2, hindbrain_normal, None, 10.0, 3.5),
         "abdomen": (marks["umbilical vein"], (0, 0, 1), None, 10.0, 3.5),
-        "four-chamber view": (marks["crux"], (0, 0, 1), None, 10.0, 3.0),
-        "femur": (marks["femur shaft"], None, thigh, 10.0, 3.5),
-        "sagittal spine": (marks["thoracic spine"], (1, 0, 0), None, 9.0, 3.5),
+        "kidneys": ((marks["left kidney"] + marks["right kidney"]) / 2, (0, 0, 1), None, 10.0, 3.5),
+        "femur": (marks["femur shaft"], None, thigh, 8.0, 3.5),
+        "coronal spine": ((marks["left arches"] + marks["right arches"]) / 2, (0, 1, 0), None, 8.0, 1.5),
+        "sagittal spine": (marks["thoracic spine"], (1, 0, 0), None, 8.0, 2.0),
+        "four-chamber view": (marks["crux"], (0, 0, 1), None, 8.0, 2.0),
+        "LVOT": (marks["aortic root"], level(marks["aortic root"] - marks["left ventricle"]), None, 8.0, 1.5),
+        "RVOT": (marks["pulmonary valve"], level(marks["pulmonary trunk"] - marks["pulmonary valve"]), None, 8.0, 1.5),
+        "three-vessel view": (marks["ascending aorta"], (0, 0, 1), None, 8.0, 1.5),
     }
     path = scan.path()
     truth = [event.data for event in scan.events() if "frame_index" in event.data]
@@ -85,19 +95,22 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
             inside = abs(np.arctan2(*from_apex)) <= 0.88 * sector.half_angle_rad
             depth = (np.linalg.norm(from_apex) - sector.radius_mm) / sector.depth_mm
             close = abs((anchor - corner) @ across) <= distance_mm
+            if name == "sagittal spine" and down[1] - corner[1] < 0.5:  # seen from the back, within 60 degrees
+                continue
             if tilt <= tilt_deg and close and inside and 0.12 <= depth <= 0.88:
                 expected = name
         assert data["plane"] == expected, time_s
         found[expected] += 1
     assert len(truth) == 70 * FPS
-    assert found.keys() == rules.keys() | {BACKGROUND}
+    assert found.keys() <= rules.keys() | {BACKGROUND}
+    assert len(found) > 5
     assert 0.3 < found[BACKGROUND] / len(truth) < 0.7
 
 
 def test_planes_are_of_the_class_list_and_apart(scan: Scan) -> None:
     names = [plane.name for plane in scan.fetus.planes]
     assert set(names) <= set(load_class_list().planes)
-    assert set(names) == set(PLANE_TALK)
+    assert set(names) <= set(PLANE_TALK)
     path = scan.path()
     for number in range(20):
         visit = path.visit(number)
