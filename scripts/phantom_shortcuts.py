@@ -294,7 +294,7 @@ def _accuracies(table: Array, labelings: Names, subjects: Numbers) -> Array:
     classes = np.unique(labelings[0])
     truth = np.stack([labelings == name for name in classes], axis=-1)  # (m, n, classes)
     said = np.zeros(truth.shape, np.float32)
-    for learned, held in GroupKFold(FOLDS).split(table, groups=subjects):
+    for learned, held in GroupKFold(min(FOLDS, len(np.unique(subjects)))).split(table, groups=subjects):
         scaler = StandardScaler().fit(table[learned])
         share = truth[:, learned].mean(axis=1, keepdims=True)
         target = (truth[:, learned] - share) / np.maximum(share, 1e-6)

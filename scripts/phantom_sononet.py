@@ -74,6 +74,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     data = Path(os.environ.get("SONOCUE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "sononet"
     classes = load_class_list("sononet13").classes
+    if not (data / "SonoNet16.npz").exists():
+        parser.error(f"no SonoNet16.npz in {data}: fetch it from github.com/baumgach/SonoNet-weights")
     classify = sononet(data / "SonoNet16.npz")
 
     real = sorted((data / "example_images").glob("*.png"))
@@ -90,11 +92,8 @@ def main() -> None:
     recall = {name: recall_of(counts, classes.index(name)) for name in planes}
     made = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {platform.machine()}"
     print(f"SonoNet16 on the software scanner. {made}.\n")
-    print(
-        f"{wanted.subjects} subjects from seed {wanted.seed} ({wanted.population}), {wanted.views} views a plane, ",
-        end="",
-    )
-    print(f"magnified {wanted.magnify:g} times. Real screens named rightly: {right} of {len(real)}.\n")
+    print(f"{wanted.subjects} subjects from seed {wanted.seed} ({wanted.population}), {wanted.views} views a ", end="")
+    print(f"plane, magnified {wanted.magnify:g} times. Real screens named rightly: {right} of {len(real)}.\n")
     print(markdown(counts, classes))
     missing = [name for name in classes if not counts[classes.index(name)].any()]
     print(f"\nMean recall over {len(planes)} planes: {np.mean(list(recall.values())):.2f} (chance 0.07); ", end="")
@@ -102,13 +101,13 @@ def main() -> None:
     if missing:
         print(f"\nNever shown: {', '.join(missing)}.")
     if wanted.json:
-        report: dict[str, Any] = {
-            "classes": classes,
-            "counts": counts.tolist(),
-            "top3": third.tolist(),
-            "recall": recall,
+        report: dict[str, Any] = {"classes": classes, "counts": counts.tolist(), "recall": recall}
+        report |= {
+            "among_first_three": third.tolist(),
+            "real_right": right,
+            "real": len(real),
+            "settings": {k: str(v) for k, v in vars(wanted).items()},
         }
-        report |= {"real_right": right, "real": len(real), "settings": {k: str(v) for k, v in vars(wanted).items()}}
         wanted.json.write_text(json.dumps(report, indent=1) + "\n")
     if wanted.figure:
         _draw(wanted.figure, counts, classes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,14 @@ def load(name: str) -> ModuleType:
 
 
 speckle, sononet, shortcuts = load("phantom_speckle"), load("phantom_sononet"), load("phantom_shortcuts")
+
+
+def ran(script: ModuleType, monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> dict[str, Any]:
+    """What a script's command writes."""
+    out = folder / "report.json"
+    monkeypatch.setattr(sys, "argv", ["script", *arguments, "--json", str(out)])
+    script.main()
+    return json.loads(out.read_text())
 
 
 def test_speckle_of_even_scatterers_is_rayleigh_and_a_coherent_echo_is_not() -> None:
@@ -57,10 +66,13 @@ def test_envelope_correlation_is_that_of_correlated_fields() -> None:
     assert speckle.envelope_correlation(np.array([0.7]))[0] == pytest.approx(measured, abs=0.01)
 
 
-def test_the_axial_width_is_that_of_the_point_spread() -> None:
-    poses = [speckle.random_pose(np.random.default_rng(k)) for k in range(3)]
-    found = speckle.widths_mm(speckle.block(1, even=True), poses)
-    assert found["axial, measured"] == pytest.approx(found["axial, expected"], rel=0.12)
+def test_speckle_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    report = ran(speckle, monkeypatch, tmp_path, "--seeds", "2", "--frames", "3")
+    widths = report["width_mm"]
+    assert np.mean(widths["axial, measured"]) == pytest.approx(np.mean(widths["axial, expected"]), rel=0.12)
+    moved = np.mean(report["motion"]["elevational, measured"], axis=1)
+    assert moved[0] > 0.99 and abs(moved[-1]) < 0.2
+    assert "| lateral, expected |" in capsys.readouterr().out
 
 
 def test_the_crop_is_the_sectors_rectangle_in_the_published_shape() -> None:
@@ -74,14 +86,16 @@ def test_the_crop_is_the_sectors_rectangle_in_the_published_shape() -> None:
     assert filled.mean() == pytest.approx((crop.shape[1] - 1) / 2, abs=1)
 
 
-def test_the_published_network_names_real_screens(data_dir: Path) -> None:
-    weights = data_dir / "sononet" / "SonoNet16.npz"
-    if not weights.exists():
-        pytest.skip(f"real test data is missing: {weights}")
-    classify = sononet.sononet(weights)
-    screen = cv2.imread(str(weights.parent / "example_images" / "4CH.png"), cv2.IMREAD_GRAYSCALE)[115:734, 81:874]
-    named = sononet.load_class_list("sononet13").classes[int(classify(screen).argmax())]
-    assert named == "four-chamber view"
+def test_sononet_script(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (data_dir / "sononet" / "SonoNet16.npz").exists():
+        pytest.skip(f"real test data is missing: no SonoNet16.npz in {data_dir / 'sononet'}")
+    report = ran(sononet, monkeypatch, tmp_path, "--subjects", "1", "--views", "1")
+    assert report["real_right"] == report["real"] > 0, "the network and its crop are as published"
+    counts = np.array(report["counts"])
+    assert set(counts.sum(axis=1)) <= {0, 1} and counts.sum() > 6, "one view of each plane, and of background"
+    assert "| abdomen |" in capsys.readouterr().out
 
 
 def table(planted: float) -> object:
@@ -133,10 +147,11 @@ def test_surroundings_hold_nothing_of_the_image_and_all_that_is_drawn_on_it() ->
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is missing: apt-get install espeak-ng")
-def test_frames_of_a_visit_share_their_label() -> None:
+def test_frames_of_a_visit_share_their_label_and_differ_in_what_is_heard() -> None:
     frames = shortcuts.plane_frames(5, 20.0)
-    assert len(frames.labels) == len(frames.visits) > 0
-    assert len(frames.labels) == shortcuts.FRAMES_A_VISIT * len(set(frames.visits))
+    assert len(frames.labels) == shortcuts.FRAMES_A_VISIT * len(set(frames.visits)) > 0
     for visit in set(frames.visits):
         assert len(set(frames.labels[frames.visits == visit])) == 1
     assert "background" not in frames.labels
+    assert set(frames.features) == set(shortcuts.SURROUNDINGS | shortcuts.CONTROLS)
+    assert frames.features["loudness of speech"].std(axis=0).max() > 0
