@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from assistant.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -70,16 +71,22 @@ class EncoderConfig(_Section):
 
 
 class PretrainConfig(_Section):
-    """Contrastive pretraining on video and speech.
+    """Pretraining on video and speech, or on video alone. A weight of 0 leaves that part out.
 
     Attributes:
         epochs: an epoch draws as many pairs as there are windows; 0 leaves pretraining out.
         recordings, windows: a batch is so many recordings times so many windows of each.
         learning_rate, weight_decay: of AdamW; the rate falls as a cosine.
         hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
+        contrastive: what the embeddings of clip and speech learn from; ``mil_nce`` asks that one of ``bag`` speech
+            windows within ``bag_reach_s`` of the clip fits it, ``none`` leaves it out.
         margin: taken from the cosine of the positive pair (0: plain InfoNCE).
         correspondence_weight: of the correspondence loss beside the contrastive one.
-        pacing: ``none`` (all pairs count alike), or how admitted pairs are weighted.
+        order_weight: of telling the order of a shuffled clip; needs at least three frames a clip.
+        transform_weight: of telling how the clip was moved.
+        video_contrast_weight: of telling two views of a clip from other clips (SimCLR).
+        pacing: ``none`` (all pairs count alike), how admitted pairs are weighted, or ``oracle``: by the truth of a
+            software scanner about what was said, an upper bound.
         warm_up: share of the epochs before pacing begins.
         rho_0, rho_1: admitted share of the pairs when pacing begins and at the end; ``rho_1`` is at most the share of
             the speech that speaks about the image.
@@ -92,9 +99,15 @@ class PretrainConfig(_Section):
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     hard_positive_share: Share = 0.5
+    contrastive: Literal["none", "info_nce", "mil_nce"] = "info_nce"
+    bag: Annotated[int, Field(ge=2, le=9)] = 3
+    bag_reach_s: Positive = 2.0
     margin: Share = 0.0
-    correspondence_weight: Annotated[float, Field(ge=0)] = 0.5
-    pacing: Literal["none", "hard", "linear", "mixture"] = "mixture"
+    correspondence_weight: Weight = 0.5
+    order_weight: Weight = 0.0
+    transform_weight: Weight = 0.0
+    video_contrast_weight: Weight = 0.0
+    pacing: Literal["none", "hard", "linear", "mixture", "oracle"] = "mixture"
     warm_up: Share = 0.3
     rho_0: Share = 0.4
     rho_1: Share = 0.7
@@ -104,7 +117,15 @@ class PretrainConfig(_Section):
     def _grows(self) -> Self:
         if not 0 < self.rho_0 <= self.rho_1:
             raise ValueError(f"expected 0 < rho_0 <= rho_1, got {self.rho_0} and {self.rho_1}")
+        weights = (self.correspondence_weight, self.order_weight, self.transform_weight, self.video_contrast_weight)
+        if self.contrastive == "none" and not any(weights):
+            raise ValueError("nothing is left to learn: contrastive is 'none' and all weights are 0")
         return self
+
+    @property
+    def learns_speech(self) -> bool:
+        """Whether speech has a part in it."""
+        return self.contrastive != "none" or self.correspondence_weight > 0
 
 
 class FinetuneConfig(_Section):
@@ -172,6 +193,12 @@ class TrainConfig(_Section):
     pretrain: PretrainConfig = PretrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     export: ExportConfig = ExportConfig()
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> Self:
+        if self.pretrain.order_weight and self.data.clip_frames < 3:
+            raise ValueError(f"pretrain.order_weight needs data.clip_frames of at least 3, got {self.data.clip_frames}")
+        return self
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -107,28 +107,34 @@ class VideoSpeech(nn.Module):
         # 1 / 0.07, the temperature that contrastive learning commonly begins with.
         self.log_scale = nn.Parameter(torch.tensor(2.66))
 
+    def frame_features(self, clips: Tensor) -> Tensor:
+        """``(N, T, H, W)`` to ``(N, T, features)``."""
+        n, t = clips.shape[:2]
+        return self.image.features(clips.flatten(0, 1).unsqueeze(1)).reshape(n, t, -1)
+
+    def project_clip(self, frame_features: Tensor) -> Tensor:
+        """``(N, T, features)`` to ``(N, D)`` unit vectors, of the mean over the frames."""
+        return F.normalize(self.project_video(frame_features.mean(dim=1)), dim=1)
+
     def embed_video(self, clips: Tensor) -> Tensor:
         """``(N, T, H, W)`` to ``(N, D)`` unit vectors."""
-        n, t = clips.shape[:2]
-        features = self.image.features(clips.flatten(0, 1).unsqueeze(1)).reshape(n, t, -1).mean(dim=1)
-        return F.normalize(self.project_video(features), dim=1)
+        return self.project_clip(self.frame_features(clips))
 
     def embed_speech(self, log_mels: Tensor) -> Tensor:
         """``(N, n_mels, n_frames)`` to ``(N, D)`` unit vectors."""
         standardised = (log_mels - _MEL_MEAN) / _MEL_STD
         return F.normalize(self.project_speech(self.speech.features(standardised.unsqueeze(1))), dim=1)
 
-    def forward(self, clips: Tensor, log_mels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of both sides, and the logits ``(N, N)`` that clip i and speech j are of the same moment.
+    def compare(self, z_v: Tensor, z_s: Tensor) -> Tensor:
+        """Logits ``(N, N)`` that clip i and speech j are of the same moment, from their embeddings.
 
         Product and difference let a small head compare the two; of the vectors side by side it would have to learn to.
         """
-        z_v, z_s = self.embed_video(clips), self.embed_speech(log_mels)
         # Numbers of a unit vector are as small as 1 / sqrt(D); a head wants them near 1.
         v, s = (z * z.shape[1] ** 0.5 for z in (z_v[:, None], z_s[None, :]))
         compared = torch.cat([v * s, (v - s).abs()], dim=2)
         logits: Tensor = self.correspondence(compared)
-        return z_v, z_s, logits.squeeze(2)
+        return logits.squeeze(2)
 
 
 class AveragedCopy(Generic[M]):

@@ -55,6 +55,49 @@ def info_nce(
     return (weights * each).sum() / weights.sum().clamp_min(1e-12)
 
 
+def mil_nce(z_v: Tensor, z_s: Tensor, log_scale: Tensor, *, negatives: Tensor | None = None) -> Tensor:
+    """InfoNCE in which one of several speech windows around a clip has to fit it (Miech 2020, arXiv 1912.06430).
+
+    With ``e_ijk = e^{s z_v[i] . z_s[j, k]}`` and ``s = exp(log_scale)``, the loss of clip i is::
+
+        l_i = -log  sum_k e_iik / (sum_k e_iik + sum_{j != i} sum_k d_ij e_ijk + sum_{j != i} sum_k d_ji e_jik)
+
+    and the loss is its mean. So speech may lead or lag the image by as much as its bag reaches.
+
+    Args:
+        z_v: ``(N, D)`` unit vectors of the clips.
+        z_s: ``(N, K, D)`` unit vectors of the bag of K speech windows of each clip.
+        log_scale: scalar, the logarithm of the inverse temperature.
+        negatives: ``(N, N)`` in [0, 1]: how much clip i and bag j count as a negative; its diagonal is not looked at.
+    """
+    n = len(z_v)
+    eye = torch.eye(n, dtype=torch.bool, device=z_v.device)
+    bags = torch.logsumexp(log_scale.exp() * torch.einsum("id,jkd->ijk", z_v, z_s), dim=2)
+    positive = bags.diagonal()
+    if negatives is not None:
+        bags = bags + negatives.masked_fill(eye, 1.0).log()
+    other_clips = bags.T.masked_fill(eye, float("-inf"))
+    return (torch.logsumexp(torch.cat([bags, other_clips], dim=1), dim=1) - positive).mean()
+
+
+def nt_xent(z_a: Tensor, z_b: Tensor, log_scale: Tensor) -> Tensor:
+    """Two views of each clip find each other among all others (SimCLR; Chen 2020, arXiv 2002.05709).
+
+    Over the 2N vectors ``z`` with partners ``p(i)``: ``-log e^{s z_i . z_p(i)} / sum_{k != i} e^{s z_i . z_k}``, mean.
+
+    Args:
+        z_a: ``(N, D)`` unit vectors of one view.
+        z_b: ``(N, D)`` of the other.
+        log_scale: scalar, the logarithm of the inverse temperature.
+    """
+    n = len(z_a)
+    z = torch.cat([z_a, z_b])
+    logits = log_scale.exp() * (z @ z.T)
+    logits = logits.masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), float("-inf"))
+    partner = torch.cat([torch.arange(n, 2 * n), torch.arange(n)]).to(z.device)
+    return F.cross_entropy(logits, partner)
+
+
 def correspondence_bce(logits: Tensor, synchronous: Tensor, weights: Tensor) -> Tensor:
     """Weighted binary cross-entropy: are clip and speech of the same moment?
 

@@ -1,12 +1,13 @@
 """Pretraining: the two encoders learn which narration belongs to which images. Reads from top to bottom.
 
 One thread; torch's own threads do the arithmetic. The best-known choices stand in ``config``; what a pair is in
-``pairs``, what to believe of it in ``pacing``, the formulas in ``losses``.
+``pairs``, what to believe of it in ``pacing``, what a batch teaches in ``objective``, the formulas in ``losses``.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
-from trainer.augment import augment_images, augment_speech, draw_motion
-from trainer.config import TrainConfig
-from trainer.data import Dataset, clips, speech_of, speech_windows, true_relevance
+from trainer.config import PretrainConfig, TrainConfig
+from trainer.data import Dataset, Float64Array, clips, speech_of, speech_windows, true_relevance
 from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
-from trainer.losses import correspondence_bce, info_nce
+from trainer.objective import Batch, Objective
 from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
 from trainer.pairs import HARD_POSITIVE_S, Relation, Windows, batches, relations
 from trainer.recordings import Recording
@@ -72,20 +71,20 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
     fabric = Fabric(accelerator="cpu", devices=1)
     network = channels_last(VideoSpeech(config.encoder))
+    objective = Objective(network, config)
     averaged = AveragedCopy(network, settings.ema)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(objective.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = sum(1 for _ in batches(windows, settings.recordings, settings.windows, np.random.default_rng(0)))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
-    model, optimiser = fabric.setup(network, optimiser)
+    model, optimiser = fabric.setup(objective, optimiser)
+    around_s = np.linspace(-settings.bag_reach_s, settings.bag_reach_s, settings.bag)
+    bag_s = around_s if settings.contrastive == "mil_nce" else np.zeros(1)
 
     memory = AffinityMemory(len(windows))
     history: list[dict[str, float]] = []
     for epoch in range(settings.epochs):
-        share = 1.0
-        if settings.pacing != "none":
-            share = admitted_share(epoch, settings.epochs, settings.warm_up, settings.rho_0, settings.rho_1)
-        weights = self_paced_weights(memory.affinity, share, settings.pacing)
-        sums: dict[str, float] = {"loss": 0.0, "contrastive": 0.0, "correspondence": 0.0}
+        weights, judge = _believed(memory, relevance, epoch, settings)
+        sums: dict[str, float] = defaultdict(float)
         model.train()
         for pairs in batches(windows, settings.recordings, settings.windows, chance):
             # 1. Clips, speech (for some shifted a little: hard positives), and what each is to each other.
@@ -93,43 +92,40 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             shift_s = chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
             speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
             video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
-            speech = torch.from_numpy(speech_of(recordings, number, speech_s, config.data))
-            relation = relations(number, clip_s, speech_s)
+            bag = [speech_of(recordings, number, speech_s + offset_s, config.data) for offset_s in bag_s]
+            speech = torch.from_numpy(np.stack(bag, axis=1))
+            negative = relations(number, clip_s, speech_s) >= Relation.HARD_NEGATIVE
 
             # 2. How well they fit, by the slowly moving encoders on unchanged input.
-            with torch.no_grad():
-                affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(speech).T).numpy()
-            memory.update(pairs, np.diag(affinity))
-            negative = relation >= Relation.HARD_NEGATIVE
-            negatives = torch.from_numpy(negative_weights(affinity, negative, judge=share < 1))
-            positives = torch.from_numpy(weights[pairs])
+            affinity = np.zeros(negative.shape, np.float32)
+            if settings.learns_speech:
+                with torch.no_grad():
+                    middle = speech[:, len(bag) // 2]
+                    affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(middle).T).numpy()
+                memory.update(pairs, np.diag(affinity))
+            negatives = torch.from_numpy(negative_weights(affinity, negative, judge=judge))
 
             # 3. Learn.
-            video = augment_images(video, draw_motion(len(pairs), torch_chance), torch_chance)
-            z_v, z_s, synchronous = model(video, augment_speech(speech, torch_chance))
-            contrastive = info_nce(
-                z_v, z_s, network.log_scale, weights=positives, negatives=negatives, margin=settings.margin
-            )
-            correspondence = _correspondence(synchronous, positives, negatives)
-            loss = contrastive + settings.correspondence_weight * correspondence
-            if not torch.isfinite(loss):
+            terms = model(Batch(video, speech, torch.from_numpy(weights[pairs]), negatives), torch_chance)
+            if not torch.isfinite(terms["loss"]):
                 raise TrainingError(
                     f"pretraining: the loss is not finite in epoch {epoch}: the state after the epoch before "
                     f"is kept in '{folder}'; lower pretrain.learning_rate"
                 )
             optimiser.zero_grad()
-            fabric.backward(loss)
+            fabric.backward(terms["loss"])
             optimiser.step()
             schedule.step()
             with torch.no_grad():
                 network.log_scale.clamp_(max=_MAX_LOG_SCALE)
             averaged.follow(network)
-            for name, value in (("loss", loss), ("contrastive", contrastive), ("correspondence", correspondence)):
+            for name, value in terms.items():
                 sums[name] += float(value.detach()) / steps
 
         figures = {"epoch": float(epoch), **sums, "admitted": float(np.count_nonzero(weights)) / len(weights)}
-        figures |= _affinity_figures(memory.affinity, relevance)
-        figures |= retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
+        if settings.learns_speech:
+            figures |= _affinity_figures(memory.affinity, relevance)
+            figures |= retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
         history.append(figures)
         save_weights(folder / WEIGHTS, averaged.network.state_dict())
         save_history(folder, history, plot=epoch == settings.epochs - 1)
@@ -137,17 +133,25 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     return Pretrained(folder / WEIGHTS, history, len(windows), memory.affinity)
 
 
-def _correspondence(synchronous: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """All pairs of a batch; positives and negatives have the same say in sum, or the many would drown the few."""
-    n = len(synchronous)
-    eye = torch.eye(n, dtype=torch.bool)
-    weights = negatives * (positives.sum() / negatives.sum().clamp_min(1e-6)) + torch.diag(positives)
-    return correspondence_bce(synchronous.flatten(), eye.flatten(), weights.flatten())
+def _believed(
+    memory: AffinityMemory, relevance: Float64Array, epoch: int, settings: PretrainConfig
+) -> tuple[Float32Array, bool]:
+    """How much each pair counts in an epoch, ``(pairs,)`` in [0, 1]; and whether false negatives are judged in it.
+
+    Raises:
+        TrainingError: the oracle is asked, and nothing is known about what was said.
+    """
+    share = 1.0
+    if settings.pacing != "none":
+        share = admitted_share(epoch, settings.epochs, settings.warm_up, settings.rho_0, settings.rho_1)
+    if settings.pacing == "oracle":
+        if np.isnan(relevance).all():
+            raise TrainingError("pretrain.pacing = 'oracle' needs sessions of the software scanner: no truth was found")
+        return (np.nan_to_num(relevance) >= 0.5).astype(np.float32), share < 1
+    return self_paced_weights(memory.affinity, share, settings.pacing), share < 1
 
 
-def _affinity_figures(
-    affinity: Float32Array, relevance: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> dict[str, float]:
+def _affinity_figures(affinity: Float32Array, relevance: Float64Array) -> dict[str, float]:
     """The mean affinity; where the truth is known, also how well it tells relevant speech (area under the ROC)."""
     from scipy.stats import rankdata
 

@@ -1,5 +1,7 @@
 """Real learning on arrays: the loss falls, speech finds its clip, unrelated speech is found out, planes are named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,44 @@ def test_affinity_finds_out_unrelated_speech(draw_bar, tmp_path):
     mixed = assemble([recording(seed, 0.5, draw_bar) for seed in range(7)], config(), CLASSES)
     found = pretrain(mixed, config(pretrain={"rho_1": 0.6}), tmp_path, lambda figures: None)
     assert found.history[-1]["relevance_auc"] > 0.7
+
+
+ROWS = {
+    "order and transform": {
+        "contrastive": "none",
+        "correspondence_weight": 0,
+        "order_weight": 1,
+        "transform_weight": 1,
+    },
+    "SimCLR": {"contrastive": "none", "correspondence_weight": 0, "video_contrast_weight": 1},
+    "correspondence": {"contrastive": "none", "correspondence_weight": 1},
+    "MIL-NCE": {"contrastive": "mil_nce", "correspondence_weight": 0, "pacing": "none"},
+    "oracle": {"pacing": "oracle"},
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_way_to_pretrain_learns(row, draw_bar, tmp_path):
+    mixed = assemble([recording(seed, 0.5, draw_bar) for seed in range(4)], config(), CLASSES)
+    changed = config(data={"clip_frames": 3}, pretrain={**ROWS[row], "epochs": 3})
+    first, *_, last = pretrain(mixed, changed, tmp_path, lambda figures: None).history
+    assert last["loss"] < 0.985 * first["loss"]
+    assert ("R@10" in last) == changed.pretrain.learns_speech
+    if row == "oracle":
+        assert last["admitted"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_the_oracle_needs_to_know(draw_bar, tmp_path):
+    unknown = [replace(recording(seed, 1.0, draw_bar), utterances=np.zeros((0, 3))) for seed in range(3)]
+    with pytest.raises(TrainingError, match="needs sessions of the software scanner"):
+        pretrain(assemble(unknown, config(), CLASSES), config(pretrain=ROWS["oracle"]), tmp_path, lambda figures: None)
+
+
+def test_a_config_that_leaves_nothing_to_learn_is_refused():
+    with pytest.raises(ValueError, match="nothing is left to learn"):
+        config(pretrain={"contrastive": "none", "correspondence_weight": 0})
+    with pytest.raises(ValueError, match="clip_frames of at least 3"):
+        config(pretrain={"order_weight": 1})
 
 
 def test_finetuning_names_planes_and_finds_where_to_look(dataset, pretrained, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.losses import correspondence_bce, gaze_kl, info_nce
+from trainer.losses import correspondence_bce, gaze_kl, info_nce, mil_nce, nt_xent
 
 
 def unit_vectors(seed, n=7, d=5):
@@ -71,6 +71,46 @@ def test_a_pair_of_weight_zero_has_no_say_as_positive():
     with_it = info_nce(torch.tensor(z_v), torch.tensor(z_s), scale, weights=weights, negatives=others)
     without = info_nce(torch.tensor(z_v[keep]), torch.tensor(z_s[keep]), scale)
     torch.testing.assert_close(with_it, without)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mil_nce(seed):
+    rng = np.random.default_rng(seed)
+    n, k, scale = 6, 3, 7.0
+    z_v, z_s = unit_vectors(seed, n), unit_vectors(seed + 10, n * k).reshape(n, k, -1)
+    d = rng.random((n, n)) * (rng.random((n, n)) < 0.7)
+    total = 0.0
+    for i in range(n):
+        positive = sum(np.exp(scale * z_v[i] @ z_s[i, a]) for a in range(k))
+        others = [j for j in range(n) if j != i]
+        bags = sum(d[i, j] * np.exp(scale * z_v[i] @ z_s[j, a]) for j in others for a in range(k))
+        clips = sum(d[j, i] * np.exp(scale * z_v[j] @ z_s[i, a]) for j in others for a in range(k))
+        total += -np.log(positive / (positive + bags + clips)) / n
+    loss = mil_nce(torch.tensor(z_v), torch.tensor(z_s), torch.tensor(np.log(scale)), negatives=torch.tensor(d))
+    assert float(loss) == pytest.approx(total, rel=1e-6)
+
+
+def test_mil_nce_needs_only_one_of_the_bag_to_fit():
+    """Speech that lags: the right words stand at another place of each bag, and the loss does not mind."""
+    z = torch.eye(5, dtype=torch.float64)
+    strange = torch.nn.functional.normalize(torch.ones(5, 5, dtype=torch.float64), dim=1)
+    bags = torch.stack([strange, strange, strange], dim=1)
+    for i in range(5):
+        bags[i, i % 3] = z[i]
+    scale = torch.tensor(np.log(20.0))
+    assert float(mil_nce(z, bags, scale)) < 0.01 < float(mil_nce(z, bags.roll(1, dims=0), scale))
+
+
+def test_nt_xent():
+    z_a, z_b, scale = unit_vectors(0), unit_vectors(1), 5.0
+    z = np.concatenate([z_a, z_b])
+    n, total = len(z), 0.0
+    for i in range(n):
+        partner = (i + n // 2) % n
+        others = sum(np.exp(scale * z[i] @ z[j]) for j in range(n) if j != i)
+        total += -np.log(np.exp(scale * z[i] @ z[partner]) / others) / n
+    loss = nt_xent(torch.tensor(z_a), torch.tensor(z_b), torch.tensor(np.log(scale)))
+    assert float(loss) == pytest.approx(total, rel=1e-6)
 
 
 def test_correspondence_bce():

@@ -1,0 +1,93 @@
+"""Everything that pretraining learns from one batch, as one module with one forward pass and named losses.
+
+Called by the training loop's only thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainer.augment import augment_images, augment_speech, draw_motion
+from trainer.auxiliary import FrameOrder, Movement
+from trainer.config import TrainConfig
+from trainer.encoders import VideoSpeech
+from trainer.losses import correspondence_bce, info_nce, mil_nce, nt_xent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Pairs of clip and speech.
+
+    Attributes:
+        video: ``(N, T, H, W)`` normalised.
+        speech: ``(N, K, n_mels, n_frames)`` K windows around each clip, the one that belongs to it in the middle.
+        positives: ``(N,)`` in [0, 1], how much each pair counts.
+        negatives: ``(N, N)`` in [0, 1], how much clip i and speech j count as a pair that does not belong together.
+    """
+
+    video: Tensor
+    speech: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+
+class Objective(nn.Module):
+    """The encoders with the losses that a config switches on."""
+
+    def __init__(self, network: VideoSpeech, config: TrainConfig) -> None:
+        super().__init__()
+        self.network = network
+        self._settings = settings = config.pretrain
+        features = network.image.channels[-1]
+        self.order = FrameOrder(features, config.data.clip_frames) if settings.order_weight else None
+        self.movement = Movement(features) if settings.transform_weight else None
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Each loss by its name, and ``loss``, their weighted sum; scalars."""
+        settings, network = self._settings, self.network
+        motion = draw_motion(len(batch.video), generator)
+        frames = network.frame_features(augment_images(batch.video, motion, generator))
+        z_v = network.project_clip(frames)
+        terms: dict[str, Tensor] = {}
+        weighted: list[Tensor] = []
+        if settings.learns_speech:
+            n, k = batch.speech.shape[:2]
+            heard = augment_speech(batch.speech.flatten(0, 1), generator)
+            z_bag = network.embed_speech(heard).reshape(n, k, -1)
+            z_s = z_bag[:, k // 2]
+            if settings.contrastive == "info_nce":
+                terms["contrastive"] = info_nce(
+                    z_v, z_s, network.log_scale,
+                    weights=batch.positives, negatives=batch.negatives, margin=settings.margin,
+                )  # fmt: skip
+                weighted.append(terms["contrastive"])
+            elif settings.contrastive == "mil_nce":
+                terms["contrastive"] = mil_nce(z_v, z_bag, network.log_scale, negatives=batch.negatives)
+                weighted.append(terms["contrastive"])
+            if settings.correspondence_weight:
+                terms["correspondence"] = _correspondence(network.compare(z_v, z_s), batch)
+                weighted.append(settings.correspondence_weight * terms["correspondence"])
+        if self.order is not None:
+            terms["order"] = self.order(frames, generator)
+            weighted.append(settings.order_weight * terms["order"])
+        if self.movement is not None:
+            still = network.frame_features(batch.video).mean(dim=1)
+            terms["transform"] = self.movement(still, frames.mean(dim=1), motion)
+            weighted.append(settings.transform_weight * terms["transform"])
+        if settings.video_contrast_weight:
+            again = augment_images(batch.video, draw_motion(len(batch.video), generator), generator)
+            z_again = network.project_clip(network.frame_features(again))
+            terms["video contrast"] = nt_xent(z_v, z_again, network.log_scale)
+            weighted.append(settings.video_contrast_weight * terms["video contrast"])
+        return {"loss": torch.stack(weighted).sum(), **terms}
+
+
+def _correspondence(logits: Tensor, batch: Batch) -> Tensor:
+    """All pairs of a batch; positives and negatives have the same say in sum, or the many would drown the few."""
+    eye = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    say = batch.positives.sum() / batch.negatives.sum().clamp_min(1e-6)
+    weights = batch.negatives * say + torch.diag(batch.positives)
+    return correspondence_bce(logits.flatten(), eye.flatten(), weights.flatten())
