@@ -24,7 +24,7 @@ def paint_trunk(canvas: Canvas, physique: Physique) -> Landmarks:
     view, x, y, z = canvas.box((-31, -32, -56), (31, 32, 56))
     height = z.ravel().astype(np.float64)
     half_x = np.interp(height, stations, [4, 12, 19, 24, 25.5, 25, 23, 21, 16, 8.0]) * physique.breadth
-    half_y = np.interp(height, stations, [4, 10, 16, 21, 24, 23, 20.5, 18, 13, 8.0]) / physique.breadth
+    half_y = np.interp(height, stations, [4, 10, 16, 21, 24, 23, 20.5, 18, 13, 8.0]) / min(physique.breadth, 1.0)
     middle = np.array([physique.spine_mm(h)[1] for h in height]) - _BACK_MM + half_y
 
     def within(shrink_mm: float) -> npt.NDArray[np.bool_]:
@@ -100,12 +100,12 @@ def _paint_bowel_and_kidneys(canvas: Canvas, rng: np.random.Generator, physique:
     for _ in range(20):  # loops of bowel
         centre = rng.uniform((-14, 0, -40), (14, 16, -17))
         canvas.ellipsoid(Tissue.MEMBRANE, centre, rng.uniform(2.0, 3.6, 3), within=(Tissue.BOWEL,))
-        canvas.ellipsoid(Tissue.BOWEL, centre, rng.uniform(1.2, 2.4, 3), within=(Tissue.MEMBRANE,))
+        canvas.ellipsoid(Tissue.PYRAMID, centre, rng.uniform(1.0, 2.0, 3), within=(Tissue.MEMBRANE,))
     canvas.ellipsoid(Tissue.SEPTUM, (0, 5, -41), (5.2, 5.0, 4.8))
     canvas.ellipsoid(Tissue.FLUID, (0, 5, -41), (4.6, 4.4, 4.2))
     size, found = physique.kidney_size, {"bladder": point(0, 5, -41)}
     for side, name in ((-1, "right kidney"), (1, "left kidney")):
-        kidney = physique.spine_mm(KIDNEYS_Z_MM) + point(10.6 * side, 2.2, rng.uniform(-1.0, 1.0))
+        kidney = physique.spine_mm(KIDNEYS_Z_MM) + point(11.4 * side, 2.8, rng.uniform(-1.0, 1.0))
         lean = axes_along((0.35 * side, 0.0, -1.0), (side, 0.0, 0.0))  # lower poles point outwards
         canvas.ellipsoid(Tissue.MEMBRANE, kidney, np.array([10.6, 6.8, 6.6]) * size, lean)
         canvas.ellipsoid(Tissue.KIDNEY, kidney, np.array([9.8, 5.9, 5.7]) * size, lean)
@@ -115,7 +115,7 @@ def _paint_bowel_and_kidneys(canvas: Canvas, rng: np.random.Generator, physique:
             canvas.ellipsoid(Tissue.PYRAMID, pyramid, np.array([1.25, 1.25, 1.6]) * size, within=(Tissue.KIDNEY,))
         sinus = kidney - point(1.6 * side, 0.0, 0.0)
         deep = physique.pelvis_mm
-        canvas.ellipsoid(Tissue.MEMBRANE, sinus, (3.0, deep + 0.8, 5.0), within=(Tissue.KIDNEY, Tissue.PYRAMID))
-        canvas.ellipsoid(Tissue.FLUID, sinus, (2.2, deep, 4.2))
+        canvas.ellipsoid(Tissue.MEMBRANE, sinus, (3.2, deep + 0.6, 5.0), within=(Tissue.KIDNEY, Tissue.PYRAMID))
+        canvas.ellipsoid(Tissue.FLUID, sinus, (2.6, deep, 4.2))
         found |= {name: kidney, f"{name.split()[0]} renal pelvis": sinus}
     return found

@@ -48,13 +48,13 @@ def paint_heart(canvas: Canvas, rng: np.random.Generator, physique: Physique) ->
     def at(along: float, left: float, up: float = 0.0) -> Float64Array:
         return np.asarray(crux + along * axes[0] + left * axes[1] + point(0, 0, up))
 
-    canvas.ellipsoid(Tissue.FLUID, at(2.4, 0.0), (13.9, 10.7, 8.6), axes)
-    canvas.ellipsoid(Tissue.MYOCARDIUM, at(2.2, 0.0), (13.3, 10.2, 8.2), axes)
+    canvas.ellipsoid(Tissue.FLUID, at(2.4, 0.0), (14.2, 11.2, 8.6), axes)
+    canvas.ellipsoid(Tissue.MYOCARDIUM, at(2.2, 0.0), (13.6, 10.7, 8.2), axes)
     chambers = {
-        "left ventricle": (at(6.0, 4.2), (7.0, 3.3, 5.2)),
-        "right ventricle": (at(5.2, -4.5), (6.2, 3.6, 5.4)),
-        "left atrium": (at(-4.9, 3.9), (4.0, 3.8, 4.6)),
-        "right atrium": (at(-4.9, -4.4), (4.4, 4.2, 5.0)),
+        "left ventricle": (at(6.0, 4.5), (7.4, 3.6, 5.2)),
+        "right ventricle": (at(5.4, -4.8), (6.6, 3.9, 5.4)),
+        "left atrium": (at(-5.0, 4.1), (4.2, 4.0, 4.6)),
+        "right atrium": (at(-5.0, -4.6), (4.5, 4.4, 5.0)),
     }
     for name in ("left atrium", "right atrium"):  # the atria bulge out of the muscle
         centre, radii = chambers[name]

@@ -24,7 +24,7 @@ _DRAWN: Mapping[str, Mapping[Population, _Ranges]] = {
     "heart_turn_deg": {"usual": ((38.0, 52.0),), "unseen": ((29.0, 36.0), (54.0, 60.0))},
     "stomach_size": {"usual": ((0.90, 1.20),), "unseen": ((0.70, 0.85), (1.25, 1.40))},
     "kidney_size": {"usual": ((0.95, 1.10),), "unseen": ((0.85, 0.93), (1.12, 1.20))},
-    "pelvis_mm": {"usual": ((1.1, 1.7),), "unseen": ((0.7, 1.0), (1.9, 2.4))},
+    "pelvis_mm": {"usual": ((1.5, 2.0),), "unseen": ((1.1, 1.3), (2.2, 2.6))},
     "knee_lift_mm": {"usual": ((5.0, 12.0),), "unseen": ((14.0, 19.0),)},
     "fluid": {"usual": ((0.96, 1.05),), "unseen": ((0.90, 0.94), (1.07, 1.12))},
     "placenta_deg": {"usual": ((30.0, 150.0), (210.0, 270.0)), "unseen": ((-60.0, 20.0), (160.0, 200.0))},

@@ -73,12 +73,12 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.MEMBRANE: (10.0, 66, 0.20),
     Tissue.CHOROID: (7.0, 62, 0.16),
     Tissue.CEREBELLUM: (-5.0, 59, 0.12),
-    Tissue.LUNG: (2.0, 60, 0.14),
+    Tissue.LUNG: (0.0, 60, 0.14),
     Tissue.LIVER: (0.0, 60, 0.14),
-    Tissue.BOWEL: (3.0, 61, 0.16),
+    Tissue.BOWEL: (1.0, 61, 0.16),
     Tissue.MYOCARDIUM: (-4.0, 60, 0.16),
     Tissue.BLOOD: (-30.0, 54, 0.05),
-    Tissue.KIDNEY: (-6.0, 59, 0.14),
+    Tissue.KIDNEY: (-8.0, 59, 0.14),
     Tissue.CARTILAGE: (-14.0, 60, 0.16),
     Tissue.FAT: (-8.0, 56, 0.14),
     Tissue.FASCIA: (12.0, 68, 0.20),
@@ -87,7 +87,7 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.SEPTUM: (6.0, 64, 0.16),
     Tissue.CORD: (-16.0, 57, 0.10),
     Tissue.PYRAMID: (-15.0, 58, 0.12),
-    Tissue.THYMUS: (-3.0, 60, 0.14),
+    Tissue.THYMUS: (-6.0, 60, 0.14),
 }
 
 

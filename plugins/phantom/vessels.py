@@ -17,7 +17,7 @@ from plugins.phantom.painting import Canvas, Landmarks, point
 from plugins.phantom.physique import Physique
 from plugins.phantom.tissue import Tissue
 
-_WALL_MM = 0.65
+_WALL_MM = 0.75
 THREE_VESSELS_UP_MM = 10.0
 """Height of the three-vessel view over the crux."""
 
@@ -25,10 +25,20 @@ THREE_VESSELS_UP_MM = 10.0
 def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physique: Physique) -> Landmarks:
     """Paint them over heart and lungs; ``at`` places millimetres towards the apex, to the left and up from the crux."""
     top = THREE_VESSELS_UP_MM
-    canvas.ellipsoid(Tissue.THYMUS, at(3.0, -3.2, top + 2.0), (11.0, 7.0, 6.5))
-    root, ascending = at(-0.4, -0.1, 3.1), at(-3.0, -1.9, top)
-    aorta = [at(3.4, 2.5, 1.5), root, at(-2.2, -1.3, 4.2), at(-3.0, -1.9, 6.5), ascending, at(-3.0, -1.6, top + 3.0)]
-    descending = [physique.spine_mm(aorta[0][2] + up) + point(2.6, 4.6, 0.0) for up in (top + 3.5, top + 0.5)]
+    canvas.ellipsoid(Tissue.THYMUS, at(-0.5, -1.5, top + 1.0), (11.5, 10.5, 7.5))  # and what fills the mediastinum
+    root, ascending = at(-0.4, -0.1, 3.1), at(-3.4, -2.2, top)
+    aorta = [
+        at(3.4, 2.5, 1.5),
+        root,
+        at(-2.4, -1.6, 4.3),
+        at(-3.8, -2.5, 5.4),
+        at(-4.0, -2.6, 7.6),
+        ascending,
+        at(-3.0, -1.6, top + 3.0),
+    ]
+    descending = [
+        physique.spine_mm(aorta[0][2] + up) + point(2.6, 4.6, 0.0) for up in (top + 3.5, top + 0.5, 0.0, -10.0)
+    ]
     aorta += [at(-3.4, 0.6, top + 5.6), 0.5 * (at(-3.4, 0.6, top + 6.4) + descending[0]), *descending]
     valve, bend = at(5.6, -1.6, 7.5), at(1.0, 1.5, 9.5)
     funnel = [at(5.2, -4.4, 2.5), at(6.4, -3.4, 5.6)]
@@ -38,17 +48,19 @@ def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physiqu
     caval_top = at(-9.6, -3.0, top)
     caval = [at(-5.5, -5.0, 4.0), at(-8.6, -3.6, 7.0), caval_top, at(-9.6, -3.6, top + 8.0)]
     windpipe = np.array([physique.spine_mm(z) + point(-1.2, 6.4, 0.0) for z in np.linspace(34.0, 60.0, 6)])
-    canvas.tube(Tissue.SEPTUM, windpipe, 1.7)
+    canvas.tube(Tissue.MEMBRANE, windpipe, 1.7)
     canvas.tube(Tissue.FLUID, windpipe, 1.0)
-    _paint_vessel(canvas, caval, 1.35)
+    _paint_vessel(canvas, caval, 1.5)
     _paint_vessel(canvas, branch, 0.9)
-    _paint_vessel(canvas, aorta, 1.75)
-    canvas.tube(Tissue.MYOCARDIUM, np.array(funnel), 3.7, within=(Tissue.LUNG, Tissue.FLUID, Tissue.THYMUS))
-    _paint_vessel(canvas, pulmonary, 2.15)
-    _paint_vessel(canvas, duct, 1.6)
-    canvas.tube(Tissue.BLOOD, np.array([*funnel, valve]), 2.4, within=(Tissue.MYOCARDIUM, Tissue.SEPTUM))
-    canvas.tube(Tissue.BLOOD, np.array(pulmonary), 2.15)
-    canvas.capsule(Tissue.BLOOD, aorta[0], root, 1.75)
+    _paint_vessel(canvas, aorta, 1.95)
+    canvas.tube(Tissue.MYOCARDIUM, np.array(funnel), 4.0, within=(Tissue.LUNG, Tissue.FLUID, Tissue.THYMUS))
+    _paint_vessel(canvas, pulmonary, 2.4)
+    _paint_vessel(canvas, duct, 1.8)
+    canvas.tube(
+        Tissue.BLOOD, np.array([*funnel, valve]), 2.9, within=(Tissue.MYOCARDIUM, Tissue.SEPTUM, Tissue.MEMBRANE)
+    )
+    canvas.tube(Tissue.BLOOD, np.array(pulmonary), 2.4)
+    canvas.capsule(Tissue.BLOOD, aorta[0], root, 1.95)
     for where, onward, radius in ((root, aorta[2], 1.5), (valve, pulmonary[2], 1.8)):  # cusps, nearly closed
         _paint_cusps(canvas, where, onward, radius)
     return {
@@ -66,7 +78,7 @@ def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physiqu
 def _paint_vessel(canvas: Canvas, path: list[Float64Array], radius_mm: float) -> None:
     """A wall, bright where sound meets it squarely, and blood in it."""
     soft = (Tissue.LUNG, Tissue.FLUID, Tissue.THYMUS, Tissue.MYOCARDIUM, Tissue.CARTILAGE, Tissue.MUSCLE)
-    canvas.tube(Tissue.SEPTUM, np.array(path), radius_mm + _WALL_MM, within=soft)
+    canvas.tube(Tissue.MEMBRANE, np.array(path), radius_mm + _WALL_MM, within=soft)
     canvas.tube(Tissue.BLOOD, np.array(path), radius_mm)
 
 
