@@ -15,7 +15,7 @@ def paint_uterus(canvas: Canvas, rng: np.random.Generator, physique: Physique) -
     radii = np.array([37.0, 42.0, 94.0]) * (physique.fluid, physique.fluid, 1.0)
     view, x, y, z = canvas.box(canvas.origin_mm, canvas.end_mm)
     u, v, w = ((along - c) / np.float32(r) for along, c, r in zip((x, y, z), centre, radii, strict=True))
-    q = np.square(u) + np.square(v) + np.square(w)
+    q = np.square(u) + np.square(v) + np.square(np.square(w))  # blunt ends: there is room for head and legs
     for above, tissue in ((1.0, Tissue.FASCIA), (1.05, Tissue.MYOMETRIUM), (1.55, Tissue.MATERNAL)):
         view[q > above] = tissue
     angle, lean = np.radians(physique.placenta_deg), np.float32(0.3 * rng.uniform(-1, 1))
