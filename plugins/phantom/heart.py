@@ -52,7 +52,7 @@ def paint_heart(canvas: Canvas, rng: np.random.Generator, physique: Physique) ->
     canvas.ellipsoid(Tissue.MYOCARDIUM, at(2.2, 0.0), (13.6, 10.7, 8.2), axes)
     chambers = {
         "left ventricle": (at(6.0, 4.5), (7.4, 3.6, 5.2)),
-        "right ventricle": (at(5.4, -4.8), (6.6, 3.9, 5.4)),
+        "right ventricle": (at(5.4, -4.8), (6.6, 3.9, 6.0)),
         "left atrium": (at(-5.0, 4.1), (4.2, 4.0, 4.6)),
         "right atrium": (at(-5.0, -4.6), (4.5, 4.4, 5.0)),
     }

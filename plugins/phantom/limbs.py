@@ -23,7 +23,7 @@ def paint_limbs(canvas: Canvas, rng: np.random.Generator, physique: Physique) ->
         _paint_limb(canvas, thigh_end, foot, flesh_mm=5.2, bones_mm=(1.1, 0.8))
         _paint_limb(canvas, hip * point(side, 1, 1), thigh_end, flesh_mm=8.0, bones_mm=(1.6,))
         elbow = point(25.0 * side, 14.0, 24.0) + rng.uniform(-2, 2, 3)
-        hand = point(9.0 * side, 31.0, 40.0) + rng.uniform(-3, 3, 3)
+        hand = point(16.0 * side, 29.0, 46.0) + rng.uniform(-3, 3, 3)
         _paint_limb(canvas, elbow, hand, flesh_mm=4.0, bones_mm=(0.9, 0.8))
         _paint_limb(canvas, point(20.0 * side, -3.0, 44.0), elbow, flesh_mm=5.2, bones_mm=(1.3,))
     along = lean / _FEMUR_MM

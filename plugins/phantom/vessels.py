@@ -41,7 +41,7 @@ def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physiqu
     ]
     aorta += [at(-3.4, 0.6, top + 5.6), 0.5 * (at(-3.4, 0.6, top + 6.4) + descending[0]), *descending]
     valve, bend = at(5.6, -1.6, 7.5), at(1.0, 1.5, 9.5)
-    funnel = [at(5.2, -4.4, 2.5), at(6.4, -3.4, 5.6)]
+    funnel = [at(5.2, -4.4, 2.5), at(6.6, -3.6, 6.2)]
     pulmonary = [at(6.4, -2.6, 6.8), valve, at(3.4, -0.1, 8.5), bend]
     duct = [bend, at(-1.4, 3.3, top), descending[1]]
     branch = [bend, at(-2.4, -0.6, 8.2), at(-8.5, -3.5, 8.0)]  # the right pulmonary artery, behind the aorta
@@ -50,17 +50,17 @@ def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physiqu
     windpipe = np.array([physique.spine_mm(z) + point(-1.2, 6.4, 0.0) for z in np.linspace(34.0, 60.0, 6)])
     canvas.tube(Tissue.MEMBRANE, windpipe, 1.7)
     canvas.tube(Tissue.FLUID, windpipe, 1.0)
-    _paint_vessel(canvas, caval, 1.5)
+    _paint_vessel(canvas, caval, 1.6)
     _paint_vessel(canvas, branch, 0.9)
-    _paint_vessel(canvas, aorta, 1.95)
-    canvas.tube(Tissue.MYOCARDIUM, np.array(funnel), 4.0, within=(Tissue.LUNG, Tissue.FLUID, Tissue.THYMUS))
-    _paint_vessel(canvas, pulmonary, 2.4)
-    _paint_vessel(canvas, duct, 1.8)
+    _paint_vessel(canvas, aorta, 2.1)
+    canvas.tube(Tissue.MYOCARDIUM, np.array(funnel), 4.3, within=(Tissue.LUNG, Tissue.FLUID, Tissue.THYMUS))
+    _paint_vessel(canvas, pulmonary, 2.5)
+    _paint_vessel(canvas, duct, 2.0)
     canvas.tube(
-        Tissue.BLOOD, np.array([*funnel, valve]), 2.9, within=(Tissue.MYOCARDIUM, Tissue.SEPTUM, Tissue.MEMBRANE)
+        Tissue.BLOOD, np.array([*funnel, valve]), 3.1, within=(Tissue.MYOCARDIUM, Tissue.SEPTUM, Tissue.MEMBRANE)
     )
-    canvas.tube(Tissue.BLOOD, np.array(pulmonary), 2.4)
-    canvas.capsule(Tissue.BLOOD, aorta[0], root, 1.95)
+    canvas.tube(Tissue.BLOOD, np.array(pulmonary), 2.5)
+    canvas.capsule(Tissue.BLOOD, aorta[0], root, 2.1)
     for where, onward, radius in ((root, aorta[2], 1.5), (valve, pulmonary[2], 1.8)):  # cusps, nearly closed
         _paint_cusps(canvas, where, onward, radius)
     return {
