@@ -1,11 +1,10 @@
 """The facts of the data card (``docs/phantom.md``) that stand in the code: planes, and what subjects differ in.
 
-``python scripts/phantom_card.py [--subjects 12]`` prints them as Markdown. Ranges are those seen in many draws.
+``python scripts/phantom_card.py`` prints them as Markdown. Ranges are those seen in many draws.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from itertools import chain
@@ -16,6 +15,7 @@ import numpy as np
 from plugins.phantom.anatomy import Fetus, build_fetus
 from plugins.phantom.machines import choose_console
 from plugins.phantom.narration import choose_voice
+from plugins.phantom.physique import draw_physique
 from plugins.phantom.settings import Population
 
 _DRAWS = 400
@@ -23,41 +23,34 @@ _DRAWS = 400
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=12, help="fetuses to build of each population")
-    wanted = parser.parse_args()
     populations: tuple[Population, ...] = get_args(Population)
-    fetuses = {
-        population: [build_fetus(np.random.default_rng([k, 1]), population) for k in range(wanted.subjects)]
-        for population in populations
-    }
-    print(_planes(fetuses[populations[0]][0]))
+    print(_planes(build_fetus(np.random.default_rng(1))))
     print(f"| drawn for a subject | {' | '.join(populations)} |\n|---|{'---|' * len(populations)}")
-    found = {population: _ranges(population, fetuses[population]) for population in populations}
+    found = {population: _ranges(population) for population in populations}
     for name in found[populations[0]]:
         print(f"| {name} | {' | '.join(found[population][name] for population in populations)} |")
 
 
 def _planes(fetus: Fetus) -> str:
-    """What each plane is; tolerances are those of ``StandardPlane``."""
-    lines = ["| plane | largest tilt | largest distance | defined by | structures, the most telling first |"]
-    lines.append("|---|---|---|---|---|")
+    """What each plane is, by the attributes of ``StandardPlane``."""
+    lines = ["| plane | largest tilt | largest distance | beam | defined by | structures, the most telling first |"]
+    lines.append("|---|---|---|---|---|---|")
     for plane in fetus.planes:
         kind = "normal" if plane.axis is None else "axis"
-        cells = (plane.name, f"{plane.tilt_deg:g}°", f"{plane.distance_mm:g} mm", kind, ", ".join(plane.structures))
-        lines.append(f"| {' | '.join(cells)} |")
+        beam = "any" if plane.beam_deg >= 180.0 else f"within {plane.beam_deg:g}°"
+        cells = (f"{plane.tilt_deg:g}°", f"{plane.distance_mm:g} mm", beam, kind, ", ".join(plane.structures))
+        lines.append(f"| {plane.name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _ranges(population: Population, fetuses: list[Fetus]) -> dict[str, str]:
-    """Range of each value that is drawn, by name."""
-    rngs = [np.random.default_rng([k, 9]) for k in range(_DRAWS)]
-    consoles = chain.from_iterable(_values(choose_console(rng, population, 1.0)) for rng in rngs)
-    voices = chain.from_iterable(_values(choose_voice(rng, population), "voice ") for rng in rngs)
-    scales = (("size against 20 weeks", fetus.scale) for fetus in fetuses)
+def _ranges(population: Population) -> dict[str, str]:
+    """Ranges of each value that is drawn, by name."""
     seen: dict[str, list[Any]] = {}
-    for name, value in chain(scales, consoles, voices):
-        seen.setdefault(name, []).append(value)
+    for number in range(_DRAWS):
+        rng = np.random.default_rng([number, 9])
+        body, console = draw_physique(rng, population), choose_console(rng, population, 1.0)
+        for name, value in chain(_values(body), _values(console), _values(choose_voice(rng, population), "voice ")):
+            seen.setdefault(name, []).append(value)
     return {name: _range(values) for name, values in seen.items()}
 
 
@@ -72,13 +65,17 @@ def _values(drawn: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _range(values: list[Any]) -> str:
+    """Words or few numbers as they are; many numbers as ranges, apart where a tenth of the span is never drawn."""
     if isinstance(values[0], str):
         words = sorted(set(values))
         return ", ".join(words) if len(words) <= 8 else f"{len(words)} of them"
-    distinct = sorted({round(float(value), 6) for value in values})
-    if len(distinct) <= 6:
-        return ", ".join(f"{value:g}" for value in distinct)
-    return f"{distinct[0]:.3g} to {distinct[-1]:.3g}"
+    drawn = np.unique(np.round(np.array(values, np.float64), 6))
+    if len(drawn) <= 6:
+        return ", ".join(f"{value:g}" for value in drawn)
+    apart = np.flatnonzero(np.diff(drawn) > 0.1 * np.ptp(drawn)) + 1
+    if len(apart) > 3:  # steps, not gaps
+        return f"{drawn[0]:g} to {drawn[-1]:g} in {len(drawn)} steps"
+    return ", ".join(f"{part[0]:.3g} to {part[-1]:.3g}" for part in np.split(drawn, apart))
 
 
 if __name__ == "__main__":
