@@ -67,7 +67,7 @@ def paint_heart(canvas: Canvas, rng: np.random.Generator, physique: Physique) ->
     vessel_marks = paint_great_vessels(canvas, at, physique)
     marks = {name: centre for name, (centre, _) in chambers.items()} | vessel_marks
     marks |= {"crux": at(0.0, 0.0), "septum": at(5.0, -0.1), "moderator band": at(8.6, -3.6)}
-    return Heart(crux, axes[0], REACH_MM, float(rng.uniform(2.2, 2.6))), marks
+    return Heart(crux, axes[0], REACH_MM, physique.heart_rate_hz), marks
 
 
 def _paint_valves(canvas: Canvas, at: Callable[..., Float64Array], axes: Float64Array) -> None:

@@ -22,6 +22,7 @@ _DRAWN: Mapping[str, Mapping[Population, _Ranges]] = {
     "flexion_mm": {"usual": ((4.5, 7.0),), "unseen": ((2.0, 4.0),)},
     "breadth": {"usual": ((0.97, 1.05),), "unseen": ((0.91, 0.95), (1.07, 1.10))},
     "heart_turn_deg": {"usual": ((38.0, 52.0),), "unseen": ((29.0, 36.0), (54.0, 60.0))},
+    "heart_rate_hz": {"usual": ((2.25, 2.55),), "unseen": ((2.05, 2.2), (2.6, 2.8))},
     "stomach_size": {"usual": ((0.90, 1.20),), "unseen": ((0.70, 0.85), (1.25, 1.40))},
     "kidney_size": {"usual": ((0.95, 1.10),), "unseen": ((0.85, 0.93), (1.12, 1.20))},
     "pelvis_mm": {"usual": ((1.5, 2.0),), "unseen": ((1.1, 1.3), (2.2, 2.6))},
@@ -44,6 +45,7 @@ class Physique:
         flexion_mm: how far the back bends forwards, 55 mm above and below its middle.
         breadth: of the trunk, against its depth.
         heart_turn_deg: between the heart's axis and the front.
+        heart_rate_hz: beats a second.
         stomach_size, kidney_size: against the usual.
         pelvis_mm: half the depth of the renal pelvis.
         knee_lift_mm: how far the measured thigh's knee lies above its hip.
@@ -56,6 +58,7 @@ class Physique:
     flexion_mm: float
     breadth: float
     heart_turn_deg: float
+    heart_rate_hz: float
     stomach_size: float
     kidney_size: float
     pelvis_mm: float

@@ -69,7 +69,7 @@ def belly_planes(marks: Landmarks) -> tuple[StandardPlane, ...]:
             anchor_mm=marks["umbilical vein"],
             normal=up,
             view=left,
-            view_spread_deg=75.0,
+            view_spread_deg=50.0,
             structures=("stomach", "umbilical vein", "abdominal spine", "abdominal aorta"),
         ),
         StandardPlane(
@@ -77,7 +77,7 @@ def belly_planes(marks: Landmarks) -> tuple[StandardPlane, ...]:
             anchor_mm=0.5 * (marks["left kidney"] + marks["right kidney"]),
             normal=up,
             view=front,
-            view_spread_deg=40.0,
+            view_spread_deg=28.0,
             structures=("left kidney", "right kidney", "left renal pelvis", "right renal pelvis"),
         ),
     )
