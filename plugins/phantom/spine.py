@@ -9,14 +9,14 @@ from plugins.phantom.painting import Canvas, Landmarks, axes_along, point
 from plugins.phantom.physique import Physique
 from plugins.phantom.tissue import Tissue
 
-_PITCH_MM = 4.14
+_PITCH_MM = 4.33
 ARCHES_BEHIND_MM = 4.4
 """From the middle of a vertebral body back to that of its arches."""
 
 
 def paint_spine(canvas: Canvas, physique: Physique) -> Landmarks:
     """Cartilage, the canal with its cord, the three centres of each vertebra, which grow smaller to the sacrum."""
-    heights = -4.0 + _PITCH_MM * np.arange(-11, 15)
+    heights = -4.0 + _PITCH_MM * np.arange(-11, 14)
     sizes = 0.68 + 0.32 * np.clip((heights + 52.0) / 25.0, 0.0, 1.0)
     places = [physique.spine_mm(z) for z in heights]
     for place, size in zip(places, sizes, strict=True):
@@ -24,7 +24,7 @@ def paint_spine(canvas: Canvas, physique: Physique) -> Landmarks:
     canvas.tube(Tissue.FASCIA, np.array([place - point(0.0, 3.6, 0.0) for place in places]), 2.2)
     canvas.tube(Tissue.CORD, np.array([place - point(0.0, 3.6, 0.0) for place in places]), 1.7)
     for place, size in zip(places, sizes, strict=True):
-        canvas.ellipsoid(Tissue.BONE, place, (2.8 * size, 1.8 * size, 1.45))
+        canvas.ellipsoid(Tissue.BONE, place, (2.8 * size, 1.8 * size, 1.6))
         for side in (-1, 1):
             axes = axes_along((side * 0.45, -0.9, 0), (0, 0, 1))
             arch = place + point(3.6 * side * size, -ARCHES_BEHIND_MM * size, 0.0)

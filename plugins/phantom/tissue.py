@@ -87,7 +87,7 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.SEPTUM: (6.0, 64, 0.16),
     Tissue.CORD: (-16.0, 57, 0.10),
     Tissue.PYRAMID: (-15.0, 58, 0.12),
-    Tissue.THYMUS: (-6.0, 60, 0.14),
+    Tissue.THYMUS: (-9.0, 60, 0.14),
 }
 
 

@@ -45,8 +45,8 @@ def paint_great_vessels(canvas: Canvas, at: Callable[..., Float64Array], physiqu
     pulmonary = [at(6.4, -2.6, 6.8), valve, at(3.4, -0.1, 8.5), bend]
     duct = [bend, at(-1.4, 3.3, top), descending[1]]
     branch = [bend, at(-2.4, -0.6, 8.2), at(-8.5, -3.5, 8.0)]  # the right pulmonary artery, behind the aorta
-    caval_top = at(-9.6, -3.0, top)
-    caval = [at(-5.5, -5.0, 4.0), at(-8.6, -3.6, 7.0), caval_top, at(-9.6, -3.6, top + 8.0)]
+    caval_top = at(-8.7, -3.2, top)
+    caval = [at(-5.5, -5.0, 4.0), at(-8.2, -3.9, 7.0), caval_top, at(-8.9, -3.6, top + 8.0)]
     windpipe = np.array([physique.spine_mm(z) + point(-1.2, 6.4, 0.0) for z in np.linspace(34.0, 60.0, 6)])
     canvas.tube(Tissue.MEMBRANE, windpipe, 1.7)
     canvas.tube(Tissue.FLUID, windpipe, 1.0)
