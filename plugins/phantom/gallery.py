@@ -49,9 +49,9 @@ def save_gallery(out: Path, *, seed: int, subjects: int = 1, real: Path | None =
     Raises:
         ConfigError: the picture cannot be written there, or there is no real picture in ``real``.
     """
+    beside = _real_pictures(real) if real is not None else {}
     scans = [Scan(checked(ScanSettings(seed + k))) for k in range(subjects)]
     shown = [{plane.name: _picture(scan, plane) for plane in scan.fetus.planes} for scan in scans]
-    beside = _real_pictures(real) if real is not None else {}
     pictures = []
     for name in shown[0]:
         pictures += [beside[name]] if name in beside else []

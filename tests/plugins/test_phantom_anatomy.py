@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from assistant.errors import ConfigError
 from plugins.phantom.anatomy import Fetus, build_fetus
+from plugins.phantom.gallery import on_plane, save_gallery
 from plugins.phantom.geometry import Float64Array, Pose, Sector
 from plugins.phantom.physique import draw_physique
 from plugins.phantom.planes import StandardPlane, shows
@@ -71,9 +74,8 @@ def test_landmarks_lie_in_what_they_name(fetuses: list[Fetus]) -> None:
 def test_a_planes_structures_lie_near_it(fetuses: list[Fetus]) -> None:
     for fetus in fetuses:
         for plane in fetus.planes:
-            normals = [plane.normal]
             for structure in plane.structures:
-                off_mm = abs(float(normals[0] @ (fetus.landmarks_mm[structure] - plane.anchor_mm)))
+                off_mm = abs(float(plane.normal @ (fetus.landmarks_mm[structure] - plane.anchor_mm)))
                 assert off_mm < 5.0 * fetus.scale, (plane.name, structure)
 
 
@@ -123,6 +125,21 @@ def normal_of(plane: StandardPlane, towards: StandardPlane) -> Float64Array:
     normal = towards.normal - (towards.normal @ plane.axis) * plane.axis
     length = float(np.linalg.norm(normal))
     return np.asarray(normal / length) if length > 1e-6 else plane.normal
+
+
+def test_a_spine_from_the_front_is_no_sagittal_spine(fetuses: list[Fetus]) -> None:
+    """Profile and spine lie in one plane; the side that sound comes from tells them apart."""
+    sector = Sector(50.0, np.radians(33.0), 100.0)
+    spine = next(plane for plane in fetuses[0].planes if plane.name == "sagittal spine")
+    back = on_plane(spine, sector)
+    front = Pose(back.focus_mm, back.rotation * (-1.0, -1.0, 1.0), back.standoff_mm)
+    assert shows(spine, back, sector)
+    assert not shows(spine, front, sector)
+
+
+def test_a_gallery_without_real_pictures_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no real picture in .*4CH\.png"):
+        save_gallery(tmp_path / "gallery.png", seed=1, real=tmp_path)
 
 
 def test_cardiac_planes_stand_apart_by_more_than_their_tolerances(fetuses: list[Fetus]) -> None:
