@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,6 +70,19 @@ def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> 
         _pretrain(dataset, config, run)
     _finetune(dataset, config, run)
     _export(dataset, config, run, _evaluate(dataset, config, run))
+
+
+@app.command("table")
+def table_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+    """Compare all ways to pretrain with one budget, over seeds and shares of the labels; goes on where it stopped."""
+    config, dataset = _begin(config_file, sessions, run)
+    from trainer.run_folder import write_json
+    from trainer.table import make_table, summary
+
+    results = make_table(dataset, config, run, lambda line: _console.print(f"  {line}", highlight=False))
+    write_json(run / "results.json", [asdict(result) for result in results])
+    (run / "results.md").write_text(summary(results), encoding="utf-8")
+    typer.echo(summary(results), nl=False)
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -139,6 +139,8 @@ class FinetuneConfig(_Section):
         balance: 0 draws classes as often as they occur, 1 all equally often.
         gaze_weight: of the gaze loss beside the plane loss.
         ema: how slowly the averaged network, which is the one that is kept, follows, a step.
+        label_share: share of the training subjects' labelled frames, of each class, that are used; with less than 1,
+            frames with gaze alone are left out too.
         from_pretraining: begin with the pretrained encoder (else at random, for comparison).
     """
 
@@ -151,6 +153,7 @@ class FinetuneConfig(_Section):
     balance: Share = 0.5
     gaze_weight: Annotated[float, Field(ge=0)] = 0.5
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    label_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     from_pretraining: bool = True
 
 
@@ -173,6 +176,25 @@ class ExportConfig(_Section):
     abstain_accuracy: Share = 0.95
 
 
+class TableConfig(_Section):
+    """Which comparisons ``sonocue train table`` makes.
+
+    Attributes:
+        rows: names of ``table.ROWS``; empty: all.
+        seeds: of weights and drawing; the split is that of the run's seed.
+        label_shares: of the training subjects' labelled frames.
+    """
+
+    rows: tuple[str, ...] = ()
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    label_shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (
+        0.01,
+        0.05,
+        0.1,
+        1.0,
+    )
+
+
 class TrainConfig(_Section):
     """A whole run.
 
@@ -193,6 +215,7 @@ class TrainConfig(_Section):
     pretrain: PretrainConfig = PretrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     export: ExportConfig = ExportConfig()
+    table: TableConfig = TableConfig()
 
     @model_validator(mode="after")
     def _has_an_order(self) -> Self:

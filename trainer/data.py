@@ -292,6 +292,15 @@ def _points(recording: Recording, shape: tuple[int, int], window_s: float) -> li
     return [on_map[a:b] for a, b in zip(first, last, strict=True)]
 
 
+def share_of(labels: Int64Array, share: float, rng: np.random.Generator) -> Int64Array:
+    """Numbers of the labelled frames that remain when only a share of each class's is known, at least one of each."""
+    kept = []
+    for label in np.unique(labels[labels != UNLABELLED]):
+        members = np.flatnonzero(labels == label)
+        kept.append(rng.choice(members, max(1, round(share * len(members))), replace=False))
+    return np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
+
+
 def draw_balanced(labels: Int64Array, count: int, balance: float, rng: np.random.Generator) -> Int64Array:
     """Draw frames with replacement; classes in proportion to their count to the power ``1 - balance``.
 

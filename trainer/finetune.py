@@ -20,7 +20,7 @@ from assistant.errors import TrainingError
 from assistant.metrics import confusion_matrix, plane_scores
 from trainer.augment import augment_images, draw_motion, move_maps
 from trainer.config import TrainConfig
-from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames
+from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames, share_of
 from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
 from trainer.evaluate import predict
 from trainer.losses import gaze_kl
@@ -69,6 +69,9 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
+    known = np.arange(len(train.labels))
+    if settings.label_share < 1:
+        known = share_of(train.labels, settings.label_share, chance)
     fabric = Fabric(accelerator="cpu", devices=1)
     network = channels_last(GuidanceNetwork(config.encoder, len(dataset.classes)))
     encoder_rate = settings.learning_rate
@@ -94,7 +97,8 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     for epoch in range(settings.epochs):
         sums = {"loss": 0.0, "planes": 0.0, "gaze": 0.0}
         model.train()
-        for drawn in draw_balanced(train.labels, steps * settings.batch, settings.balance, chance).reshape(steps, -1):
+        order = draw_balanced(train.labels[known], steps * settings.batch, settings.balance, chance)
+        for drawn in known[order].reshape(steps, -1):
             image = network_input(train.pixels[drawn][:, None], dataset.preprocessing)
             motion = draw_motion(len(drawn), torch_chance)
             image = augment_images(image, motion, torch_chance)

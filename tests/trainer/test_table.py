@@ -1,0 +1,65 @@
+"""The table goes on where it stopped, and says the same as if it had not."""
+
+import pytest
+
+from tests.trainer.drawn import CLASSES, config, recording
+from trainer.data import assemble, share_of
+from trainer.probe import probe
+from trainer.table import FULL, ROWS, make_table, summary, with_changes
+
+
+@pytest.fixture(scope="module")
+def dataset(draw_bar):
+    return assemble([recording(seed, 1.0, draw_bar) for seed in range(3)], config(), CLASSES)
+
+
+SMALL = config(
+    pretrain={"epochs": 1},
+    finetune={"epochs": 1, "frames_per_epoch": 96},
+    table={"rows": ["random init", FULL], "seeds": [3], "label_shares": [0.1, 1.0]},
+)
+
+
+def test_a_table_that_was_stopped_goes_on(dataset, tmp_path):
+    begun = []
+
+    def stop_at_the_fourth(line):
+        begun.append(line)
+        if len(begun) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_table(dataset, SMALL, tmp_path / "stopped", stop_at_the_fourth)
+    again = []
+    gone_on = make_table(dataset, SMALL, tmp_path / "stopped", again.append)
+    assert begun[3] == again[0]
+    assert not set(begun[:3]) & set(again)
+    assert gone_on == make_table(dataset, SMALL, tmp_path / "stopped", pytest.fail)
+    assert len(gone_on) == 4
+    assert {(r.method, r.seed, r.labels) for r in gone_on} == {
+        (method, seed, share) for method in ("random init", FULL) for seed in (3,) for share in (0.1, 1.0)
+    }
+    whole = make_table(dataset, SMALL, tmp_path / "whole", lambda line: None)
+    assert whole == gone_on
+    written = summary(whole)
+    assert "F1, 10%" in written and FULL in written
+
+
+def test_every_row_is_a_config_that_is_allowed():
+    wide = config(data={"clip_frames": 3})
+    for changes in ROWS.values():
+        assert with_changes(wide, 1, changes or {}).seed == 1
+
+
+def test_a_share_keeps_some_of_each_class():
+    import numpy as np
+
+    labels = np.array([0] * 100 + [1] * 40 + [2] * 3 + [-1] * 50)
+    kept = labels[share_of(labels, 0.1, np.random.default_rng(0))]
+    assert np.bincount(kept).tolist() == [10, 4, 1]
+
+
+def test_probes_see_what_the_encoder_tells_apart(dataset):
+    found = probe(dataset, config(), None)
+    assert found.keys() == {"linear_probe_f1", "knn_f1"}
+    assert found["linear_probe_f1"] > 0.4  # four classes of bars, even of random features

@@ -1,0 +1,134 @@
+"""The comparison of ways to pretrain: every row with one budget, one split by subject, and several seeds.
+
+A table's folder holds one folder for each pretraining (``pretrain/ROW-SEED``) and one file for each result
+(``results/ROW-SEED-SHARE.json``). What is there already is not done again, so a table that was stopped goes on.
+
+Called by the command's only thread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from trainer.config import TableConfig, TrainConfig
+from trainer.data import Dataset
+from trainer.evaluate import evaluate
+from trainer.finetune import finetune
+from trainer.pretrain import pretrain
+from trainer.probe import probe
+from trainer.run_folder import WEIGHTS, write_json
+
+FULL = "full method"
+ROWS: Mapping[str, Mapping[str, Any] | None] = {
+    "random init": None,
+    "video only: order and transform": {
+        "contrastive": "none", "correspondence_weight": 0.0, "order_weight": 1.0, "transform_weight": 1.0,
+    },
+    "video only: SimCLR": {"contrastive": "none", "correspondence_weight": 0.0, "video_contrast_weight": 1.0},
+    "correspondence": {"contrastive": "none", "correspondence_weight": 1.0},
+    "correspondence and contrastive": {"pacing": "none"},
+    "MIL-NCE": {"contrastive": "mil_nce", "correspondence_weight": 0.0, "pacing": "none"},
+    FULL: {},
+    "oracle pacing": {"pacing": "oracle"},
+}  # fmt: skip
+"""What each row changes in ``[pretrain]``; None: no pretraining. The full method is the config as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row, one seed, one share of the labels.
+
+    Attributes:
+        method, seed, labels: which one.
+        metrics: all figures by name, on the test subjects.
+    """
+
+    method: str
+    seed: int
+    labels: float
+    metrics: Mapping[str, float]
+
+
+def make_table(dataset: Dataset, config: TrainConfig, folder: Path, progress: Callable[[str], None]) -> list[Result]:
+    """All results, those that were there and those that were missing.
+
+    Args:
+        dataset: split once, by ``config.seed``; the seeds of the rows do not change it.
+        config: the budget; ``config.table`` names rows, seeds and shares.
+        folder: see above.
+        progress: told a line for each step that begins.
+    """
+    results: list[Result] = []
+    for method, seed in _runs(config.table):
+        changes = ROWS[method]
+        here = with_changes(config, seed, changes or {})
+        name = f"{method.replace(' ', '_').replace(':', '')}-{seed}"
+        weights = None
+        if changes is not None:
+            weights = folder / "pretrain" / name / WEIGHTS
+            done = weights.with_name("done")
+            if not done.exists():
+                progress(f"{method}, seed {seed}: pretraining")
+                found = pretrain(dataset, here, weights.parent, lambda _: None)
+                done.write_text(json.dumps(dict(found.history[-1])) + "\n", encoding="utf-8")
+        for share in config.table.label_shares:
+            file = folder / "results" / f"{name}-{share:g}.json"
+            if not file.exists():
+                progress(f"{method}, seed {seed}: fine-tuning with {share:.0%} of the labels")
+                metrics = _measure(dataset, here, weights, share, folder / "finetune" / f"{name}-{share:g}")
+                write_json(file, {"method": method, "seed": seed, "labels": share, "metrics": metrics})
+            results.append(Result(**json.loads(file.read_text(encoding="utf-8"))))
+    return results
+
+
+def with_changes(config: TrainConfig, seed: int, changes: Mapping[str, Any]) -> TrainConfig:
+    """The same budget with another seed and other ``[pretrain]`` keys."""
+    settings = config.model_dump()
+    settings["seed"] = seed
+    settings["pretrain"] |= changes
+    return TrainConfig.model_validate(settings)
+
+
+def _runs(table: TableConfig) -> Iterable[tuple[str, int]]:
+    """Seeds in the outer loop: a table that is cut short compares all rows on fewer seeds."""
+    return ((method, seed) for seed in table.seeds for method in table.rows or ROWS)
+
+
+def _measure(
+    dataset: Dataset, config: TrainConfig, weights: Path | None, share: float, folder: Path
+) -> dict[str, float]:
+    tuning = config.finetune.model_copy(update={"label_share": share})
+    here = config.model_copy(update={"finetune": tuning})
+    tuned = finetune(dataset, here, weights, folder, lambda _: None)
+    found = evaluate(dataset, here, tuned.weights, folder / "evaluation.json")
+    planes = {name: float(found.planes[name]) for name in ("macro_f1", "macro_f1_planes", "accuracy")}
+    gaze = {f"gaze_{name}": float(value) for name, value in found.gaze.items()}
+    bias = {f"centre_bias_{name}": float(value) for name, value in found.centre_bias.items()}
+    return {**planes, **gaze, **bias, **probe(dataset, here, weights, share)}
+
+
+def summary(results: Sequence[Result]) -> str:
+    """A Markdown table: macro F1 by row and share of the labels, gaze and probes at the largest share; mean and sd."""
+    shares = sorted({result.labels for result in results})
+    gaze = ("gaze_nss", "gaze_kl", "gaze_cc", "gaze_sim", "gaze_auc_judd")
+    head = [*(f"F1, {share:.0%}" for share in shares), "linear probe", "k-NN", *(name[5:] for name in gaze)]
+    lines = ["| method | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    for method in dict.fromkeys(result.method for result in results):
+        mine = [result for result in results if result.method == method]
+        cells = [_spread([r.metrics["macro_f1"] for r in mine if r.labels == share]) for share in shares]
+        full = [r for r in mine if r.labels == shares[-1]]
+        names = ("linear_probe_f1", "knn_f1", *gaze)
+        cells += [_spread([r.metrics[name] for r in full if name in r.metrics]) for name in names]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    return f"{fmean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
