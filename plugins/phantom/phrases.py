@@ -90,6 +90,28 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "both ends of the femur are clear",
         ),
     ),
+    "lips": PlaneTalk(
+        (
+            "coming round to the front of the face",
+            "next I want to see the lips and the nose",
+        ),
+        (
+            "here are the lips and the tip of the nose with two nostrils",
+            "the upper lip is closed all the way across",
+            "this is the mouth from the front",
+        ),
+    ),
+    "profile": PlaneTalk(
+        (
+            "turning to see the face from the side",
+            "now let us look for the profile",
+        ),
+        (
+            "here is the profile with forehead, nose and chin",
+            "this bright line is the nasal bone",
+            "that is the baby's face from the side",
+        ),
+    ),
     "kidneys": PlaneTalk(
         (
             "moving down from the stomach to see the kidneys",
