@@ -119,8 +119,12 @@ def main() -> None:
     print(f"{wanted.seconds:g} s each; {len(frames.labels)} frames of {len(set(frames.visits))} visits to ", end="")
     print(f"{len(set(frames.labels))} planes; {wanted.permutations} permutations. {made}.\n")
     print("| surroundings | balanced accuracy | chance: mean | chance: 95 % | p | |\n|---|---|---|---|---|---|")
-    report = {}
+    report: dict[str, dict[str, float] | None] = {}
     for name, exchange in (SURROUNDINGS | CONTROLS).items():
+        if not np.ptp(frames.features[name], axis=0).any():
+            report[name] = None
+            print(f"| {name} | | | | | none in these scans |")
+            continue
         verdict = judge(frames, name, exchange, wanted.permutations)
         report[name] = asdict(verdict) | {"passed": verdict.passed}
         word = "pass" if verdict.passed else "FAIL"
