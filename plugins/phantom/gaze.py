@@ -13,11 +13,16 @@ import numpy as np
 
 from assistant.contracts import GazeSample
 from plugins.phantom.geometry import Float64Array, Viewport
-from plugins.phantom.moment import Moment, Operator, View
+from plugins.phantom.moment import Caliper, Moment, Operator, View
 
 RATE_HZ = 90
 _VISIBLE_MM = 6.0
 """A structure at most this far off the image plane draws the eye."""
+_CALIPER_SHARE = 0.6
+"""Of fixations go to a caliper's end, while there is one."""
+_LOSS_A_SAMPLE = 0.0006
+_PURSUIT_LAG_S = 0.04
+"""The eye follows moving tissue a little late."""
 _PX_PER_DEGREE = 28.0
 """On a screen 600 pixels high that fills some 20 degrees; scaled with the screen."""
 
@@ -51,22 +56,28 @@ class SimulatedGaze:
         self._operator = operator
         self._landmarks = landmarks_mm
         self._viewport = viewport
-        self._rng = np.random.default_rng([seed, 4])
-        self._bias = self._rng.normal(0.0, 0.12, 2)  # calibration, degrees
+        self._seed = seed
+        rng = np.random.default_rng([seed, 5])
+        self._bias = rng.normal(0.0, 0.12, 2)  # calibration: an offset in degrees,
+        self._stretch = rng.normal(1.0, 0.01, 2)  # and a scale about the screen's middle
+        self._rng = rng
 
     def fixations(self) -> Iterator[Fixation]:
-        """All fixations in order, without an end."""
+        """All fixations in order, without an end; the same at every call."""
+        rng = np.random.default_rng([self._seed, 4])
         start_s, recent = 0.0, ""
         while True:
-            end_s = start_s + float(self._rng.uniform(0.2, 0.6))
-            structure, offset = self._attend(start_s, recent)
+            end_s = start_s + float(rng.uniform(0.2, 0.6))
+            structure, offset = self._attend(start_s, recent, rng)
             recent = structure or ""
             yield Fixation(start_s, end_s, structure, offset)
-            start_s = end_s + float(self._rng.uniform(0.03, 0.06))
+            start_s = end_s + float(rng.uniform(0.03, 0.06))
 
-    def _attend(self, time_s: float, recent: str) -> tuple[str | None, Float64Array]:
-        rng = self._rng
+    def _attend(self, time_s: float, recent: str, rng: np.random.Generator) -> tuple[str | None, Float64Array]:
         moment = self._operator.at(time_s)
+        ends = [place for item in moment.annotations if isinstance(item, Caliper) for place in (item.start, item.end)]
+        if ends and rng.random() < _CALIPER_SHARE:
+            return None, np.array(ends[int(rng.integers(len(ends)))]) + rng.normal(0.0, 1.0, 2)
         wanted = moment.sought.structures if moment.sought else ()
         seen = [name for name in wanted if self._visible(name, moment)]
         others = [name for name in seen if name != recent] or seen
@@ -84,7 +95,7 @@ class SimulatedGaze:
 
     def samples(self) -> Iterator[GazeSample]:
         """All samples in order, without an end; ``captured_ns`` counts from the start of the scan."""
-        rng = np.random.default_rng([int(self._rng.integers(2**31)), 5])
+        rng = self._rng
         fixations = self.fixations()
         last, now = None, next(fixations)
         number, blink_until_s, next_blink_s = 0, -1.0, float(rng.uniform(2, 6))
@@ -97,16 +108,25 @@ class SimulatedGaze:
                 next_blink_s = blink_until_s + float(rng.exponential(4.0)) + 1.0
             x_px, y_px = self._place(last, now, time_s)
             noise = rng.normal(0.0, 0.08, 2)
+            if rng.random() < _LOSS_A_SAMPLE:  # the tracker loses the eye for a while
+                blink_until_s = max(blink_until_s, time_s + float(rng.uniform(0.05, 0.5)))
             lost = time_s < blink_until_s or rng.random() < 0.004
             captured_ns = number * 1_000_000_000 // RATE_HZ
             per_degree = self._per_degree(time_s)
-            x_px, y_px = (p + (b + n) * per_degree for p, b, n in zip((x_px, y_px), self._bias, noise, strict=True))
+            x_px, y_px = self._tracked((x_px, y_px), time_s) + noise * per_degree
             yield (
                 GazeSample(captured_ns, float("nan"), float("nan"), False)
                 if lost
                 else GazeSample(captured_ns, x_px, y_px)
             )
             number += 1
+
+    def _tracked(self, place_px: tuple[float, float], time_s: float) -> Float64Array:
+        """Where a tracker with an imperfect calibration says that the eye looks, ``(2,)`` in pixels."""
+        view = self._viewport(self._operator.at(time_s).view)
+        middle_px = np.array([view.left_px + 0.5 * view.width_px, view.top_px + 0.5 * view.height_px])
+        offset_px = self._bias * self._per_degree(time_s)
+        return np.asarray(middle_px + self._stretch * (np.array(place_px) - middle_px) + offset_px, np.float64)
 
     def _per_degree(self, time_s: float) -> float:
         return _PX_PER_DEGREE * self._viewport(self._operator.at(time_s).view).height_px / 528.0
@@ -123,7 +143,7 @@ class SimulatedGaze:
         return origin[0] + share * (target[0] - origin[0]), origin[1] + share * (target[1] - origin[1])
 
     def _project(self, fixation: Fixation, time_s: float) -> tuple[float, float]:
-        moment = self._operator.at(time_s)
+        moment = self._operator.at(max(0.0, time_s - _PURSUIT_LAG_S))
         view = self._viewport(moment.view)
         lateral_mm, axial_mm = fixation.offset_mm
         if fixation.structure is not None:

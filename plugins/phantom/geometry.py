@@ -69,6 +69,11 @@ class Sector:
     depth_mm: float
 
     @property
+    def half_angle_deg(self) -> float:
+        """The same in degrees."""
+        return float(np.degrees(self.half_angle_rad))
+
+    @property
     def sag_mm(self) -> float:
         """How far the outermost beams begin above the middle of the face."""
         return float(self.radius_mm * (1.0 - np.cos(self.half_angle_rad)))

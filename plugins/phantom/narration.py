@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
 from assistant.contracts import Float32Array
 from assistant.errors import SourceError
+from plugins.phantom.geometry import Float64Array
 from plugins.phantom.phrases import PLANE_TALK, SMALL_TALK
+from plugins.phantom.planes import StandardPlane
 from plugins.phantom.probe_path import ProbePath
 from plugins.phantom.settings import Population, ScanSettings
 
@@ -24,9 +27,25 @@ SAMPLE_RATE_HZ = 16_000
 BLOCK_SAMPLES = 320
 _WAV_HEADER_BYTES = 44
 _SPEECH_RMS = 0.08
-_NOISE_RMS = 0.002
-_VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
-_VARIANTS = ("", "+f2", "+f3", "+f4", "+m3", "+m4", "+m7")
+_LOUDNESS_DB = 6.0
+"""Utterances differ by up to this either way; were all equally loud, a phrase's level would be its mark."""
+_NOISE_RMS = (0.0008, 0.004)
+_HUM_HZ = 50.0
+_BEEP_SHARE = 0.5
+"""Of machines beep when the image freezes."""
+_BEEP_HZ, _BEEP_S, _BEEP_LEVEL = 1200.0, 0.08, 0.05
+_ACCENTS: Mapping[Population, tuple[str, ...]] = {
+    "usual": ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-029"),
+    "unseen": ("en-gb-x-gbclan", "en-gb-x-gbcwmd"),
+}
+_TIMBRES: Mapping[Population, tuple[str, ...]] = {
+    "usual": ("", "+f2", "+f3", "+m3", "+m7"),
+    "unseen": ("+f4", "+f5", "+m4", "+m2"),
+}
+_WORDS_A_MINUTE: Mapping[Population, tuple[int, int]] = {"usual": (145, 190), "unseen": (120, 140)}
+
+Kind = Literal["seek", "see", "measure", "instruct", "unrelated", "early", "late"]
+"""``early`` and ``late`` speak of a plane that is not sought yet, or no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +64,22 @@ class Utterance:
     Attributes:
         start_sample, samples: when, in samples since the scan began, and its sound, ``(N,)`` float32.
         words: what.
-        relevant: it is about what is on screen or is being sought.
+        kind: see ``Kind``.
         plane: the plane it talks about, or None.
+        structure: the landmark that it names, or None.
     """
 
     start_sample: int
     samples: Float32Array
     words: str
-    relevant: bool
+    kind: Kind
     plane: str | None
+    structure: str | None
+
+    @property
+    def relevant(self) -> bool:
+        """It is about what is on screen or is being sought."""
+        return self.kind in ("seek", "see", "measure", "instruct")
 
     @property
     def end_sample(self) -> int:
@@ -69,10 +95,9 @@ def require_espeak() -> None:
 
 
 def choose_voice(rng: np.random.Generator, population: Population) -> Voice:
-    """A speaker for an examination."""
-    del population
-    name = f"{rng.choice(_VOICES)}{rng.choice(_VARIANTS)}"
-    return Voice(name, int(rng.integers(140, 190)), int(rng.integers(35, 65)))
+    """A speaker for an examination; the two populations share neither accent, timbre nor speed."""
+    name = f"{rng.choice(_ACCENTS[population])}{rng.choice(_TIMBRES[population])}"
+    return Voice(name, int(rng.integers(*_WORDS_A_MINUTE[population])), int(rng.integers(35, 65)))
 
 
 @lru_cache(maxsize=512)
@@ -105,6 +130,9 @@ def _resampled(pcm: Float32Array) -> Float32Array:
     return np.asarray(np.fft.irfft(np.fft.rfft(padded)[: length // 2 + 1], length) * (320 / 441), np.float32)
 
 
+_SEEING: tuple[Kind, ...] = ("see", "measure", "instruct")
+
+
 class Narration:
     """The speech of one examination. Plans ahead as it is asked; not thread-safe."""
 
@@ -124,24 +152,42 @@ class Narration:
             if time_s > visit.dwell_end_s - 0.4:  # nothing is begun while the probe leaves
                 time_s = visit.end_s + float(self._rng.uniform(0.1, 0.6))
                 continue
-            words, relevant, plane = self._choose(time_s)
-            said = Utterance(round(time_s * SAMPLE_RATE_HZ), speak(words, self._voice), words, relevant, plane)
+            kind, plane = self._choose(time_s)
+            words = self._phrase(kind, plane)
+            loudness = np.float32(10.0 ** (self._rng.uniform(-_LOUDNESS_DB, _LOUDNESS_DB) / 20.0))
+            sound = np.clip(loudness * speak(words, self._voice), -1.0, 1.0)
+            named = _named_structure(words, plane)
+            name = None if plane is None else plane.name
+            said = Utterance(round(time_s * SAMPLE_RATE_HZ), sound, words, kind, name, named)
             yield said
             pause_s = self._rng.uniform(0.4, 1.6) if self._rng.random() < 0.8 else self._rng.uniform(2.0, 4.0)
             time_s = said.end_sample / SAMPLE_RATE_HZ + float(pause_s)
 
-    def _choose(self, time_s: float) -> tuple[str, bool, str | None]:
-        visit = self._path.visit_at(time_s)
-        name = visit.plane.name
-        if self._rng.random() < self._share:
-            seeking = time_s < visit.dwell_start_s - 0.8
-            talk = PLANE_TALK[name]
-            return self._pick(talk.seek if seeking else talk.see), True, name
-        if self._rng.random() < 0.6:
-            return self._pick(SMALL_TALK), False, None
-        others = [other for other in PLANE_TALK if other != name]  # too early or too late
-        other = str(self._rng.choice(others))
-        return self._pick(PLANE_TALK[other].see), False, other
+    def _choose(self, time_s: float) -> tuple[Kind, StandardPlane | None]:
+        """What kind of utterance begins now, and about which plane."""
+        rng, number = self._rng, self._path.visit_number(time_s)
+        visit = self._path.visit(number)
+        if rng.random() < self._share:
+            if time_s < visit.dwell_start_s - 0.8:
+                return ("seek" if rng.random() < 0.7 else "instruct"), visit.plane
+            return _SEEING[int(rng.choice(len(_SEEING), p=(0.5, 0.25, 0.25)))], visit.plane
+        if rng.random() < 0.6:
+            return "unrelated", None
+        early = number == 0 or rng.random() < 0.5
+        other = self._path.visit(number + 1 if early else number - 1).plane
+        if other is visit.plane:
+            return "unrelated", None
+        return ("early" if early else "late"), other
+
+    def _phrase(self, kind: Kind, plane: StandardPlane | None) -> str:
+        if plane is None:
+            return self._pick(SMALL_TALK)
+        talk = PLANE_TALK[plane.name]
+        if kind == "seek":
+            return self._pick(talk.seek)
+        if kind in ("measure", "instruct"):
+            return self._pick(talk.filled(kind))
+        return self._pick(talk.see if self._rng.random() < 0.5 else talk.filled("see"))
 
     def _pick(self, phrases: tuple[str, ...]) -> str:
         fresh = [phrase for phrase in phrases if phrase not in self._recent] or list(phrases)
@@ -150,13 +196,19 @@ class Narration:
         return phrase
 
     def blocks(self) -> Iterator[Float32Array]:
-        """The sound track in blocks of ``BLOCK_SAMPLES``, speech over a faint noise, without an end."""
+        """The sound track in blocks of ``BLOCK_SAMPLES``: speech, the room's noise and hum, beeps. Without an end."""
         rng = np.random.default_rng([self._seed, 6])
+        noise_rms, hum = rng.uniform(*_NOISE_RMS), rng.uniform(0.0, 0.4)
+        beeps = rng.random() < _BEEP_SHARE
         utterances = self.utterances()
         said = next(utterances)
         start = 0
         while True:
-            block = (_NOISE_RMS * rng.standard_normal(BLOCK_SAMPLES)).astype(np.float32)
+            seconds = (start + np.arange(BLOCK_SAMPLES)) / SAMPLE_RATE_HZ
+            noise = rng.standard_normal(BLOCK_SAMPLES) + hum * np.sin(2 * np.pi * _HUM_HZ * seconds)
+            block = (noise_rms * noise).astype(np.float32)
+            if beeps:
+                block += self._beep(seconds)
             while said.start_sample < start + BLOCK_SAMPLES:
                 first, stop = max(said.start_sample, start), min(said.end_sample, start + BLOCK_SAMPLES)
                 block[first - start : stop - start] += said.samples[
@@ -167,3 +219,19 @@ class Narration:
                 said = next(utterances)
             yield np.clip(block, -1.0, 1.0)
             start += BLOCK_SAMPLES
+
+    def _beep(self, seconds: Float64Array) -> Float32Array:
+        """The machine's beep where the image freezes; which plane it shows has no say in that."""
+        since_s = seconds - self._path.visit_at(float(seconds[-1])).freeze_start_s
+        tone = _BEEP_LEVEL * np.sin(2 * np.pi * _BEEP_HZ * since_s)
+        return np.where((since_s >= 0) & (since_s < _BEEP_S), tone, 0.0).astype(np.float32)
+
+
+def _named_structure(words: str, plane: StandardPlane | None) -> str | None:
+    """The landmark of a plane of which a telling word is spoken; the longest match."""
+    if plane is None:
+        return None
+    spoken = set(words.replace(",", "").split())
+    shared = {name: len(spoken & {word for word in name.split() if len(word) > 3}) for name in plane.structures}
+    best = max(shared, key=lambda name: shared[name])
+    return best if shared[best] else None

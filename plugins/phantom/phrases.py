@@ -1,4 +1,4 @@
-"""What the narrator may say. ``{}``-free, plain words, so that the truth holds exactly what is spoken."""
+"""What the narrator may say: phrases of each plane, templates that every plane shares, small talk. Plain words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,30 @@ class PlaneTalk:
 
     Attributes:
         seek: while it is searched for.
-        see: while it is on screen: names it, its structures, measures, instructs.
+        see: while it is on screen: names it and its structures.
+        things: what the templates of ``SHARED`` may be filled with.
     """
 
     seek: tuple[str, ...]
     see: tuple[str, ...]
+    things: tuple[str, ...]
+
+    def filled(self, kind: str) -> tuple[str, ...]:
+        """The shared phrases of a kind about this plane's things."""
+        return tuple(phrase.format(thing) for phrase in SHARED[kind] for thing in self.things)
+
+
+SHARED: Mapping[str, tuple[str, ...]] = {
+    "see": ("there is the {}", "you can see the {} here", "the {} looks normal today", "and that one is the {}"),
+    "measure": ("I am measuring the {} now", "calipers on the {}", "one more measurement of the {}"),
+    "instruct": (
+        "slide a little until the {} is in the middle",
+        "tilt slowly and keep the {} in view",
+        "press gently and the {} comes out better",
+        "stay on the {} for a moment",
+    ),
+}
+"""Templates by kind. All planes share them, so that their rhythm and length tell none of them."""
 
 
 PLANE_TALK: Mapping[str, PlaneTalk] = {
@@ -27,11 +46,10 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
         (
             "here is the head with the midline across",
             "that is the lateral ventricle and inside it the choroid plexus",
-            "I am measuring across the atrium of the ventricle",
-            "measuring the head circumference around the skull",
             "the cavum is here in the front third of the brain",
             "this is the transventricular plane, the ventricle looks fine",
         ),
+        ("lateral ventricle", "choroid plexus", "midline of the brain"),
     ),
     "transcerebellar brain": PlaneTalk(
         (
@@ -41,11 +59,11 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
         ),
         (
             "this is the cerebellum, shaped like a dumbbell",
-            "measuring the transcerebellar diameter",
             "behind the cerebellum is the cisterna magna",
             "both halves of the cerebellum look even",
             "that is the transcerebellar view of the brain",
         ),
+        ("cerebellum", "cisterna magna", "cavum and cerebellum"),
     ),
     "abdomen": PlaneTalk(
         (
@@ -56,10 +74,10 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
         (
             "here is the tummy with the stomach, this black bubble",
             "the umbilical vein curves into the liver",
-            "measuring the abdominal circumference around the skin",
             "this is the abdomen with the spine on the side",
             "stomach and umbilical vein are both in the picture",
         ),
+        ("stomach", "umbilical vein", "abdominal wall"),
     ),
     "four-chamber view": PlaneTalk(
         (
@@ -75,6 +93,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the four chamber view looks normal",
             "you can see both valves opening and closing",
         ),
+        ("four chambers", "septum of the heart", "left ventricle"),
     ),
     "femur": PlaneTalk(
         (
@@ -84,11 +103,11 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
         ),
         (
             "this bright line is the thigh bone",
-            "measuring the femur length from end to end",
             "here is the femur lying flat",
             "the thigh bone is the right length",
             "both ends of the femur are clear",
         ),
+        ("femur", "thigh bone", "femur shaft"),
     ),
     "lips": PlaneTalk(
         (
@@ -100,6 +119,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the upper lip is closed all the way across",
             "this is the mouth from the front",
         ),
+        ("upper lip", "lips and nostrils", "tip of the nose"),
     ),
     "profile": PlaneTalk(
         (
@@ -111,6 +131,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "this bright line is the nasal bone",
             "that is the baby's face from the side",
         ),
+        ("profile", "nasal bone", "forehead and chin"),
     ),
     "kidneys": PlaneTalk(
         (
@@ -121,8 +142,8 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "here are the two kidneys on either side of the spine",
             "the renal pelvis on both sides is not wide",
             "this is the left kidney and that is the right one",
-            "measuring the renal pelvis from front to back",
         ),
+        ("left kidney", "right kidney", "renal pelvis"),
     ),
     "coronal spine": PlaneTalk(
         (
@@ -134,6 +155,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the arches are parallel all the way down",
             "this is the coronal view, the rows do not spread apart",
         ),
+        ("coronal spine", "two rows of arches", "lower arches"),
     ),
     "LVOT": PlaneTalk(
         (
@@ -145,6 +167,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the septum runs on into the wall of the aorta",
             "the aortic valve is opening, that is the left outflow tract",
         ),
+        ("aortic root", "left outflow tract", "aortic valve"),
     ),
     "RVOT": PlaneTalk(
         (
@@ -156,6 +179,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the pulmonary trunk crosses over the aorta as it should",
             "that is the pulmonary valve in the right outflow tract",
         ),
+        ("pulmonary trunk", "right outflow tract", "pulmonary valve"),
     ),
     "three-vessel view": PlaneTalk(
         (
@@ -167,6 +191,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "the vessels get smaller from left to right as they should",
             "this small circle is the superior vena cava",
         ),
+        ("three vessels", "superior caval vein", "arterial duct"),
     ),
     "sagittal spine": PlaneTalk(
         (
@@ -181,6 +206,7 @@ PLANE_TALK: Mapping[str, PlaneTalk] = {
             "following the spine down to the sacrum",
             "the spine looks nice and straight",
         ),
+        ("thoracic spine", "sacrum", "skin over the back"),
     ),
 }
 

@@ -22,6 +22,7 @@ from plugins.phantom.planes import label
 from plugins.phantom.probe_path import ProbePath
 from plugins.phantom.screen import Screen
 from plugins.phantom.settings import ScanSettings
+from plugins.phantom.truth import frame_truth, subject_truth
 
 FPS = 30
 STREAMS: tuple[StreamKind, ...] = ("sound", "gaze", "events", "video")
@@ -42,7 +43,7 @@ class Scan:
 
     def path(self) -> ProbePath:
         """The probe's path, planned anew; always the same."""
-        return ProbePath(self.fetus, self._sector, self.settings.seed)
+        return ProbePath(self.fetus, self._sector, self.settings.seed, self.settings.annotations)
 
     def renderer(self) -> BModeRenderer:
         """A renderer of this subject; one for each thread."""
@@ -79,8 +80,9 @@ class Scan:
         return SimulatedGaze(self.path(), self.fetus.landmarks_mm, self.screen.viewport, self.settings.seed)
 
     def events(self) -> Generator[TimelineEvent, None, None]:
-        """The truth about frames and utterances, in order of time."""
-        yield from heapq.merge(self._frame_truth(), self._utterance_truth(), key=lambda event: event.captured_ns)
+        """The truth about the subject, frames, utterances and fixations, in order of time."""
+        parts = (self._subject_truth(), self._frame_truth(), self._utterance_truth(), self._fixation_truth())
+        yield from heapq.merge(*parts, key=lambda event: event.captured_ns)
 
     def streams(self) -> dict[StreamKind, Generator[StreamItem, None, None]]:
         """Each stream by its kind."""
@@ -90,18 +92,37 @@ class Scan:
         """All streams, in order of time."""
         return heapq.merge(*self.streams().values(), key=lambda item: item.captured_ns)
 
+    def _subject_truth(self) -> Iterator[TimelineEvent]:
+        yield TimelineEvent(0, "truth", subject_truth(self.fetus))
+
     def _frame_truth(self) -> Iterator[TimelineEvent]:
         path = self.path()
         for index, captured_ns in self._ticks(FPS):
-            plane = self.label(path.at(captured_ns / SECOND_NS))
-            yield TimelineEvent(captured_ns, "truth", {"frame_index": index, "plane": plane})
+            moment = path.at(captured_ns / SECOND_NS)
+            label = self.label(moment)
+            yield TimelineEvent(captured_ns, "truth", {"frame_index": index, "plane": label, **frame_truth(moment)})
 
     def _utterance_truth(self) -> Iterator[TimelineEvent]:
         for said in self._narration().utterances():
             start_ns, end_ns = (n * SECOND_NS // SAMPLE_RATE_HZ for n in (said.start_sample, said.end_sample))
             if self._over(start_ns):
                 return
-            data = {"utterance": said.words, "end_ns": end_ns, "relevant": said.relevant, "plane": said.plane}
+            data = {
+                "utterance": said.words,
+                "end_ns": end_ns,
+                "kind": said.kind,
+                "relevant": said.relevant,
+                "plane": said.plane,
+                "structure": said.structure,
+            }
+            yield TimelineEvent(start_ns, "truth", data)
+
+    def _fixation_truth(self) -> Iterator[TimelineEvent]:
+        for fixation in self.simulated_gaze().fixations():
+            start_ns = round(fixation.start_s * SECOND_NS)
+            if self._over(start_ns):
+                return
+            data = {"fixation": fixation.structure, "end_ns": round(fixation.end_s * SECOND_NS)}
             yield TimelineEvent(start_ns, "truth", data)
 
     def _narration(self) -> Narration:

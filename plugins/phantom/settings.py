@@ -11,6 +11,9 @@ from assistant.errors import ConfigError
 Population = Literal["usual", "unseen"]
 """Where subjects, machines and voices are drawn from; ``unseen`` shares no range of any of them with ``usual``."""
 
+Annotations = Literal["decoy", "measured", "none"]
+"""What is drawn on frozen images: things that follow no plane, true measurements, or nothing."""
+
 _SIDE_PX = (240, 4096)
 
 
@@ -24,6 +27,7 @@ class ScanSettings:
         relevant_share: share of utterances that fit the image, in [0, 1].
         width_px, height_px: of the screen.
         population: where subject, machine and voice are drawn from.
+        annotations: what is drawn on frozen images.
     """
 
     seed: int = 1
@@ -32,6 +36,7 @@ class ScanSettings:
     width_px: int = 800
     height_px: int = 600
     population: Population = "usual"
+    annotations: Annotations = "decoy"
 
 
 def parse_settings(argument: str) -> ScanSettings:

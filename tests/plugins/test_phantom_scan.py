@@ -13,6 +13,7 @@ import pytest
 
 from assistant.class_list import load_class_list
 from assistant.contracts import Frame
+from plugins.phantom.fetal_motion import FetalMotion
 from plugins.phantom.narration import SAMPLE_RATE_HZ, Narration
 from plugins.phantom.phrases import PLANE_TALK
 from plugins.phantom.planes import BACKGROUND
@@ -78,33 +79,73 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
         "RVOT": (marks["pulmonary valve"], level(marks["pulmonary trunk"] - marks["pulmonary valve"]), None, 8.0, 1.5),
         "three-vessel view": (marks["ascending aorta"], (0, 0, 1), None, 8.0, 1.5),
     }
-    path = scan.path()
     truth = [event.data for event in scan.events() if "frame_index" in event.data]
     for data in truth:
-        time_s = data["frame_index"] / FPS
-        pose, sector = path.pose(time_s), path.visit_at(time_s).sector
-        corner, right, down = (pose.face_mm + step for step in (0 * pose.normal, *pose.rotation.T[:2]))
-        across = np.cross(right - corner, down - corner)
-        expected = BACKGROUND
+        face, right, down = (np.array(data[key]) for key in ("face_mm", "lateral", "axial"))
+        radius_mm, half_angle_deg, depth_mm = data["sector"]
+        across = np.cross(right, down)
+        surely, perhaps = set(), set()  # numbers in the truth are rounded: at a threshold, either will do
         for name, (anchor, normal, axis, tilt_deg, distance_mm) in rules.items():
             direction = np.asarray(normal if axis is None else axis, float)
             cosine = abs(direction @ across) / np.linalg.norm(direction)
             tilt = float(np.degrees(np.arccos(min(1.0, float(cosine))) if axis is None else np.arcsin(cosine)))
-            sideways, deep = ((anchor - corner) @ step for step in (right - corner, down - corner))
-            from_apex = np.array([sideways, deep + sector.radius_mm])
-            inside = abs(np.arctan2(*from_apex)) <= 0.88 * sector.half_angle_rad
-            depth = (np.linalg.norm(from_apex) - sector.radius_mm) / sector.depth_mm
-            close = abs((anchor - corner) @ across) <= distance_mm
-            if name == "sagittal spine" and down[1] - corner[1] < 0.5:  # seen from the back, within 60 degrees
-                continue
-            if tilt <= tilt_deg and close and inside and 0.12 <= depth <= 0.88:
-                expected = name
-        assert data["plane"] == expected, time_s
-        found[expected] += 1
+            from_apex = np.array([(anchor - face) @ right, (anchor - face) @ down + radius_mm])
+            depth = (np.linalg.norm(from_apex) - radius_mm) / depth_mm
+            slack = [
+                tilt_deg - tilt,
+                distance_mm - abs((anchor - face) @ across),
+                0.88 * half_angle_deg - abs(np.degrees(np.arctan2(*from_apex))),
+                depth - 0.12,
+                0.88 - depth,
+            ]
+            if name == "sagittal spine":  # seen from the back, within 60 degrees
+                slack.append(down[1] - 0.5)
+            if min(slack) > -1e-3:
+                perhaps.add(name)
+            if min(slack) > 1e-3:
+                surely.add(name)
+        assert data["plane"] in perhaps | ({BACKGROUND} if not surely else set()), data["frame_index"]
+        found[data["plane"]] += 1
     assert len(truth) == 70 * FPS
     assert found.keys() <= rules.keys() | {BACKGROUND}
     assert len(found) > 5
-    assert 0.3 < found[BACKGROUND] / len(truth) < 0.7
+    assert 0.25 < found[BACKGROUND] / len(truth) < 0.7
+
+
+def test_what_is_said_once_about_the_subject_comes_first(scan: Scan) -> None:
+    first = next(iter(scan.events()))
+    assert first.captured_ns == 0
+    planes = first.data["subject"]["planes"]
+    assert planes.keys() == {plane.name for plane in scan.fetus.planes}
+    for plane in scan.fetus.planes:
+        assert planes[plane.name]["anchor_mm"] == pytest.approx(plane.anchor_mm, abs=1e-4)
+        assert set(plane.structures) <= first.data["subject"]["landmarks_mm"].keys()
+
+
+def test_a_frozen_image_stands_still_and_the_console_follows_no_plane(scan: Scan) -> None:
+    path = scan.path()
+    visits = [path.visit(number) for number in range(400)]
+    frozen = [visit for visit in visits if visit.freeze_end_s > visit.freeze_start_s]
+    assert 0.5 < len(frozen) / len(visits) < 0.7
+    for visit in frozen[:10]:
+        early, late = (path.at(t) for t in (visit.freeze_start_s, visit.freeze_end_s - 0.01))
+        assert early.frozen and late.frozen
+        assert early.body_s == late.body_s
+        np.testing.assert_array_equal(early.pose.face_mm, late.pose.face_mm)
+        assert not path.at(visit.freeze_end_s).frozen
+    depths = {view.sector.depth_mm for view in (visit.view for visit in visits)}
+    for depth_mm in depths:  # each of them with every plane
+        assert len({visit.plane.name for visit in visits if visit.view.sector.depth_mm == depth_mm}) > 8
+
+
+def test_the_fetus_kicks(scan: Scan) -> None:
+    path = scan.path()
+    steps = np.diff([path.at(t).pose.face_mm for t in np.arange(0.0, 180.0, 1 / FPS)], axis=0)
+    speed = np.linalg.norm(steps, axis=1) * FPS
+    assert np.percentile(speed, 50) < 40.0
+    motion = FetalMotion(scan.settings.seed)
+    shifts = np.diff([motion.at(t)[1] for t in np.arange(0.0, 180.0, 1 / FPS)], axis=0)
+    assert (np.linalg.norm(shifts, axis=1) * FPS > 10.0).sum() > 3
 
 
 def test_planes_are_of_the_class_list_and_apart(scan: Scan) -> None:
@@ -125,8 +166,9 @@ def test_the_share_of_relevant_speech_is_as_asked(scan: Scan, share: float) -> N
     assert np.mean([utterance.relevant for utterance in said]) == pytest.approx(share, abs=0.1)
     path = scan.path()
     for utterance in said:
-        sought = path.visit_at(utterance.start_sample / SAMPLE_RATE_HZ).plane.name
-        assert (utterance.plane == sought) == utterance.relevant
+        visit = path.visit_at(utterance.start_sample / SAMPLE_RATE_HZ)
+        assert (utterance.plane == visit.plane.name) == utterance.relevant
+        assert utterance.structure is None or utterance.structure in scan.fetus.landmarks_mm
 
 
 def test_utterances_are_heard_when_the_truth_says(scan: Scan) -> None:
@@ -140,13 +182,14 @@ def test_utterances_are_heard_when_the_truth_says(scan: Scan) -> None:
         assert start >= end, "utterances overlap"
         end = event.data["end_ns"] * SAMPLE_RATE_HZ // 1_000_000_000
         if end > len(sound):
+            end = start
             break
         speech[start:end] = True
         edge = SAMPLE_RATE_HZ // 20
         for part in (sound[start : start + edge], sound[end - edge : end]):
             assert np.abs(part).max() > 0.01, event.data["utterance"]
     silence = sound[:end][~speech[:end]]
-    assert np.sqrt(np.mean(silence**2)) < 0.004
+    assert np.sqrt(np.mean(silence**2)) < 0.006  # the room's noise, and a beep now and then
     assert np.sqrt(np.mean(sound[speech] ** 2)) > 0.05
 
 
