@@ -110,7 +110,7 @@ class Scan:
             data = {
                 "utterance": said.words,
                 "end_ns": end_ns,
-                "kind": said.kind,
+                "speech_act": said.kind,
                 "relevant": said.relevant,
                 "plane": said.plane,
                 "structure": said.structure,
