@@ -2,9 +2,14 @@
 
 A frame is one slice of the voxel volume in polar coordinates. Each sample holds the complex sum of its scatterers
 (fully developed speckle; Wagner et al. 1983) and the echo of an interface where impedance changes along the beam; both
-fade with the attenuation that lies before them, so bone casts a shadow and fluid lets through. The point spread is
-Gaussian along and across the beams, widening away from the focus. Then noise, envelope, time gain compensation and log
-compression. The image has no elevation: the slice is thin.
+fade with the attenuation that lies before them, so bone casts a shadow and fluid lets through. What is no true echo is
+added as clutter: side lobes beside bright interfaces, a haze of multiple echoes behind them, the mother's wall once
+more below itself. The point spread is Gaussian along and across the beams, widening away from the focus. Then noise,
+envelope, time gain compensation and log compression. The image has no elevation: the slice is thin.
+
+Tissue is looked up at every second sample, scatterers twice a beam: finer than their lattice, so that none is skipped
+when the probe moves sideways. Between these the echo is an array of ``2 * N_BEAMS`` columns, the real and the imaginary
+part of each beam side by side, which OpenCV filters as an image of two channels.
 
 One renderer belongs to one thread: it keeps its buffers.
 """
@@ -38,8 +43,18 @@ _TGC_DB_PER_MM = 2 * 0.125
 _INTERFACE_GAIN = 0.16
 _LEAVING_SHARE = 0.35
 """Echo where impedance falls, against where it rises: part of the wave has gone back before."""
+_HAZE = 0.008
+"""Multiple echoes behind an interface, of its own echo, dying away over ``_HAZE_MM``."""
+_HAZE_MM = 7.0
+_SIDE_LOBES = 0.015
+"""Mean amplitude that an interface adds to the beams within ``_SIDE_LOBE_BEAMS`` beside it, of its own echo."""
+_SIDE_LOBE_BEAMS = 15
 _NOISE_DB = -44.0
 _SCATTERER_SD = 32.0
+_ROWS = N_SAMPLES // 2
+"""Samples at which tissue is looked up."""
+_BANDS = 16
+_ONE = np.ones(1)
 _MID_GREY = 104.0
 """Grey of liver at 0 dB gain."""
 
@@ -54,6 +69,7 @@ class Machine:
         dynamic_range_db: of the whole grey scale.
         focus_mm: depth of the narrowest beam.
         wall_mm: thickness of the mother's abdominal wall under the probe.
+        reverberation_db: echo of the wall that comes once more, against the first.
     """
 
     frequency_mhz: float = NOMINAL_MHZ
@@ -61,6 +77,7 @@ class Machine:
     dynamic_range_db: float = 60.0
     focus_mm: float = 60.0
     wall_mm: float = 16.0
+    reverberation_db: float = -24.0
 
     @property
     def pulse_sigma_mm(self) -> float:
@@ -82,10 +99,10 @@ class BModeRenderer:
         self._heart = heart
         self._voxels = volume.packed.reshape(-1)
         self._lattice = np.ascontiguousarray(volume.scatterers).view(np.int16).reshape(-1)
-        self._amplitudes = scatter_amplitudes() / np.float32(_SCATTERER_SD)
+        self._amplitudes = scatter_amplitudes()
         rng = np.random.default_rng([noise_seed, 77])
         sigma = 10.0 ** (_NOISE_DB / 20.0)
-        self._noise = (sigma * rng.standard_normal((2, N_SAMPLES, 2 * N_BEAMS))).astype(np.float32)
+        self._noise = (sigma * rng.standard_normal((N_SAMPLES, 4 * N_BEAMS))).astype(np.float32)
         self._wall_phase = rng.uniform(0.0, 2 * np.pi, 8)
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
@@ -101,31 +118,46 @@ class BModeRenderer:
     def level_db(self, pose: Pose, sector: Sector, time_s: float, frame_index: int = 0) -> Float32Array:
         """Echo level after depth gain, ``(N_SAMPLES, N_BEAMS)`` float32, in dB over liver at the face."""
         optics = self._optics(sector)
-        points = self._points_mm(pose, optics.plane_mm)
-        if self._heart is not None:
-            _beat(points, self._heart, pose, time_s)
-        tissue = self._look_up_tissue(points, optics)
-        echo = self._echo(points, tissue)
-        echo *= self._transmission(tissue[..., 2], sector)
+        gain, interface = self._tissue_echo(pose, sector, time_s, optics)
+        echo = self._scatterers(pose, sector, time_s, optics)
+        echo *= cv2.resize(gain, echo.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        echo[:, ::2] += cv2.resize(interface, (N_BEAMS, N_SAMPLES), interpolation=cv2.INTER_NEAREST)
+        again = optics.wall_samples
+        echo[again : 3 * again] += np.float32(10.0 ** (self._machine.reverberation_db / 20.0)) * echo[: 2 * again]
         echo = _point_spread(echo, optics)
-        start = (frame_index * 61) % N_BEAMS  # another stretch of the same noise each frame
-        echo += self._noise[:, :, start : start + N_BEAMS]
+        start = 2 * ((frame_index * 61) % N_BEAMS)  # another stretch of the same noise each frame
+        echo += self._noise[:, start : start + 2 * N_BEAMS]
         echo *= echo
-        power = echo[0] + echo[1]
+        power = echo[:, ::2] + echo[:, 1::2]
         np.maximum(power, np.float32(1e-9), out=power)
         level_db = np.asarray(cv2.log(power), np.float32)
         level_db *= np.float32(10.0 / np.log(10.0))
         level_db += optics.tgc_db
         return level_db
 
-    def _points_mm(self, pose: Pose, plane_mm: Float32Array) -> Float32Array:
-        """``(3, N_SAMPLES * N_BEAMS)``: x, y, z of all samples in the fetal frame."""
-        points = pose.rotation[:, :2].astype(np.float32) @ plane_mm
-        points += pose.face_mm.astype(np.float32)[:, None]
-        return points
+    def _tissue_echo(
+        self, pose: Pose, sector: Sector, time_s: float, optics: _Optics
+    ) -> tuple[Float32Array, Float32Array]:
+        """How strongly the scatterers of each sample and the interfaces echo, ``(N_SAMPLES // 2, N_BEAMS)`` each."""
+        points = _points(pose, optics.plane_mm)
+        if self._heart is not None:
+            _beat(points.reshape(3, _ROWS, N_BEAMS), self._heart, pose, sector, time_s)
+        tissue = self._look_up_tissue(points, optics)
+        left = self._transmission(tissue[..., 2], sector)
+        impedance = tissue[..., 1].astype(np.float32)
+        interface = np.zeros_like(left)
+        step = impedance[1:] - impedance[:-1]
+        step *= np.where(step > 0, np.float32(_INTERFACE_GAIN), np.float32(-_LEAVING_SHARE * _INTERFACE_GAIN))
+        np.multiply(step, left[1:], out=interface[1:])
+        gain = self._amplitudes.take(tissue[..., 0], mode="clip")
+        gain *= left
+        gain += np.float32(_SIDE_LOBES) * cv2.blur(interface, (2 * _SIDE_LOBE_BEAMS + 1, 1))
+        gain += np.cumsum(interface * optics.haze_rise, axis=0, dtype=np.float32) * optics.haze_fall
+        gain *= optics.pair
+        return gain, interface
 
     def _look_up_tissue(self, points: Float32Array, optics: _Optics) -> UInt8Array:
-        """``(N_SAMPLES, N_BEAMS, 4)`` uint8: stored backscatter, impedance, attenuation and tissue of each sample."""
+        """``(_ROWS, N_BEAMS, 4)`` uint8: stored backscatter, impedance, attenuation and tissue of each sample."""
         nz, ny, nx = self._volume.packed.shape
         index = np.zeros(points.shape[1], np.int32)
         for axis, (count, stride) in enumerate(((nx, 1), (ny, nx), (nz, nx * ny))):
@@ -133,58 +165,69 @@ class BModeRenderer:
             cell += np.float32(0.5)
             np.clip(cell, 0, count - 1, out=cell)
             index += cell.astype(np.int32) * np.int32(stride)
-        packed = self._voxels.take(index, mode="clip").reshape(N_SAMPLES, N_BEAMS)
+        packed = self._voxels.take(index, mode="clip").reshape(_ROWS, N_BEAMS)
         near = optics.wall.shape[0]
         np.copyto(packed[:near], optics.wall, where=optics.in_wall)
-        return packed.view(np.uint8).reshape(N_SAMPLES, N_BEAMS, 4)
+        return packed.view(np.uint8).reshape(_ROWS, N_BEAMS, 4)
 
-    def _echo(self, points: Float32Array, tissue: UInt8Array) -> Float32Array:
-        """Complex echo of each sample before attenuation and point spread, ``(2, N_SAMPLES, N_BEAMS)``."""
-        index = np.zeros(points.shape[1], np.int32)
-        for axis, stride in enumerate((1, N_SCATTERERS, N_SCATTERERS**2)):
-            cell = points[axis] * np.float32(1.0 / SCATTERER_PITCH_MM)
-            cell += np.float32(8 * N_SCATTERERS)  # above zero, so that truncation is floor
-            index += (cell.astype(np.int32) & (N_SCATTERERS - 1)) * np.int32(stride)
-        strengths = self._lattice.take(index, mode="clip").view(np.int8).reshape(N_SAMPLES, N_BEAMS, 2)
-        echo = np.stack([strengths[..., 0], strengths[..., 1]]).astype(np.float32)
-        echo *= self._amplitudes.take(tissue[..., 0], mode="clip")
-        impedance = tissue[..., 1].astype(np.float32)
-        step = impedance[2:] - impedance[:-2]
-        step *= np.where(step > 0, np.float32(_INTERFACE_GAIN), np.float32(-_LEAVING_SHARE * _INTERFACE_GAIN))
-        echo[0, 1:-1] += step
-        return echo
+    def _scatterers(self, pose: Pose, sector: Sector, time_s: float, optics: _Optics) -> Float32Array:
+        """Complex echo of the scatterers alone, ``(N_SAMPLES, 2 * N_BEAMS)`` float32."""
+        points = _points(pose, optics.fine_plane_mm)
+        if self._heart is not None:
+            _beat(points.reshape(3, 2 * N_SAMPLES, N_BEAMS)[:, :N_SAMPLES], self._heart, pose, sector, time_s)
+            _beat(points.reshape(3, 2 * N_SAMPLES, N_BEAMS)[:, N_SAMPLES:], self._heart, pose, sector, time_s)
+        points *= np.float32(1.0 / SCATTERER_PITCH_MM)
+        points += np.float32(8 * N_SCATTERERS)  # above zero, so that truncation is floor
+        cells = points.astype(np.int32)
+        cells &= N_SCATTERERS - 1
+        cells[1] <<= N_SCATTERERS.bit_length() - 1
+        cells[2] <<= 2 * (N_SCATTERERS.bit_length() - 1)
+        cells[0] += cells[1]
+        cells[0] += cells[2]
+        found = self._lattice.take(cells[0], mode="clip").view(np.int8).reshape(2, N_SAMPLES, 2 * N_BEAMS)
+        return np.asarray(cv2.add(found[0], found[1], dtype=cv2.CV_32F), np.float32)
 
     def _transmission(self, attenuation: UInt8Array, sector: Sector) -> Float32Array:
-        """Amplitude that is left of a wave that went to each sample and back, ``(N_SAMPLES, N_BEAMS)`` float32."""
-        step_db = 2 * ATTENUATION_STEP_DB_PER_MM * sector.sample_mm * self._machine.frequency_mhz / NOMINAL_MHZ
+        """Amplitude that is left of a wave that went to each sample and back, ``(_ROWS, N_BEAMS)`` float32."""
+        step_db = 4 * ATTENUATION_STEP_DB_PER_MM * sector.sample_mm * self._machine.frequency_mhz / NOMINAL_MHZ
         lost = np.cumsum(attenuation, axis=0, dtype=np.float32)
         lost *= np.float32(-step_db * np.log(10.0) / 20.0)
         return np.asarray(cv2.exp(lost), np.float32)
 
     def _make_optics(self, sector: Sector) -> _Optics:
-        lateral_mm, axial_mm = sector.grid_mm()
-        depth_mm = sector.depths_mm()
         machine = self._machine
-        width_beams = machine.beam_sigma_mm(depth_mm) / ((sector.radius_mm + depth_mm) * sector.beam_rad)
-        narrow, wide = float(width_beams.min()), float(width_beams.max())
-        share = (np.square(width_beams) - narrow**2) / max(wide**2 - narrow**2, 1e-6)
-        tissues, in_wall = self._wall(sector, lateral_mm)
+        coarse_mm = 2 * sector.sample_mm * (np.arange(_ROWS, dtype=np.float32) + np.float32(0.25))
+        fine = [sector.plane_mm(sector.depths_mm(), shift_beams) for shift_beams in (-0.25, 0.25)]
+        depth_mm = sector.depths_mm()
+        tissues, in_wall = self._wall(coarse_mm, sector.grid_mm(coarse_mm)[0])
+        spacing_mm = (sector.radius_mm + coarse_mm) * np.float32(0.5 * sector.beam_rad)
+        shared = np.maximum(0.0, 1.0 - spacing_mm / SCATTERER_PITCH_MM)  # of a beam's two look-ups
+        fall = np.exp(-coarse_mm / _HAZE_MM)[:, None]
         return _Optics(
-            plane_mm=np.stack([lateral_mm.ravel(), axial_mm.ravel()]),
+            plane_mm=sector.plane_mm(coarse_mm),
+            fine_plane_mm=np.concatenate(fine, axis=1),
             wall=acoustic(tissues),
             in_wall=in_wall,
+            wall_samples=min(round(machine.wall_mm / sector.sample_mm), N_SAMPLES // 3),
+            pair=np.asarray(1.0 / _SCATTERER_SD / np.sqrt(2.0 + 2.0 * shared), np.float32)[:, None],
+            haze_rise=np.asarray(1.0 / fall, np.float32),
+            haze_fall=np.asarray(_HAZE * fall, np.float32),
             tgc_db=(_TGC_DB_PER_MM * machine.frequency_mhz / NOMINAL_MHZ * depth_mm)[:, None],
-            axial_sigma=float(machine.pulse_sigma_mm / sector.sample_mm),
-            narrow_sigma=narrow,
-            wide_sigma=wide,
-            wide_share=share.astype(np.float32)[:, None],
+            along=_taps(machine.pulse_sigma_mm / sector.sample_mm, sector.sample_mm),
+            across=tuple(self._across(sector, float(band_mm.mean())) for band_mm in np.split(depth_mm, _BANDS)),
         )
 
-    def _wall(self, sector: Sector, lateral_mm: Float32Array) -> tuple[UInt8Array, npt.NDArray[np.bool_]]:
+    def _across(self, sector: Sector, depth_mm: float) -> Float64Array:
+        """The point spread across the beams at a depth."""
+        spacing_mm = (sector.radius_mm + depth_mm) * sector.beam_rad
+        sigma_mm = float(self._machine.beam_sigma_mm(np.array(depth_mm, np.float32)))
+        return _taps(sigma_mm / spacing_mm, spacing_mm)
+
+    def _wall(self, depth_mm: Float32Array, lateral_mm: Float32Array) -> tuple[UInt8Array, npt.NDArray[np.bool_]]:
         """The mother's abdominal wall, pressed against the probe: its tissues, and where it reaches."""
         a, b, c, d = self._wall_phase[:4]
         bend = 1.0 + 0.07 * np.sin(lateral_mm / 9.0 + a) + 0.05 * np.sin(lateral_mm / 4.1 + b)
-        relative = sector.depths_mm()[:, None] / (self._machine.wall_mm * bend)
+        relative = depth_mm[:, None] / (self._machine.wall_mm * bend)
         rows = int(np.searchsorted(relative.min(axis=1), 1.0))
         relative, lateral_mm = relative[:rows], lateral_mm[:rows]
         bounds = np.array([0.09, 0.20, 0.22, 0.38, 0.41, 0.60, 0.645, 0.97])
@@ -201,48 +244,73 @@ class _Optics:
     """All that depends on the sector and not on the pose."""
 
     plane_mm: Float32Array
+    fine_plane_mm: Float32Array
     wall: npt.NDArray[np.uint32]
     in_wall: npt.NDArray[np.bool_]
+    wall_samples: int
+    pair: Float32Array
+    haze_rise: Float32Array
+    haze_fall: Float32Array
     tgc_db: Float32Array
-    axial_sigma: float
-    narrow_sigma: float
-    wide_sigma: float
-    wide_share: Float32Array
+    along: Float64Array
+    across: tuple[Float64Array, ...]
+
+
+def _points(pose: Pose, plane_mm: Float32Array) -> Float32Array:
+    """``(3, N)``: x, y, z in the fetal frame of ``(2, N)`` places in the image plane."""
+    points = pose.rotation[:, :2].astype(np.float32) @ plane_mm
+    points += pose.face_mm.astype(np.float32)[:, None]
+    return points
 
 
 def _point_spread(echo: Float32Array, optics: _Optics) -> Float32Array:
-    """Blurs along the beam, and across the beams by a width that grows away from the focus. Energy is kept."""
-    narrow = _blurred(echo, optics.narrow_sigma, optics.axial_sigma)
-    wide = _blurred(echo, optics.wide_sigma, optics.axial_sigma)
-    wide -= narrow
-    wide *= optics.wide_share
-    narrow += wide
-    return narrow
+    """Blurs along the beams, then across them, by a width that differs from one band of depth to the next."""
+    along = cv2.sepFilter2D(echo, -1, _ONE, optics.along).reshape(N_SAMPLES, N_BEAMS, 2)
+    spread = np.empty_like(along)
+    rows = N_SAMPLES // _BANDS
+    for band, taps in enumerate(optics.across):
+        part = slice(band * rows, (band + 1) * rows)
+        cv2.sepFilter2D(along[part], -1, taps, _ONE, dst=spread[part])
+    return np.asarray(spread.reshape(N_SAMPLES, 2 * N_BEAMS), np.float32)
 
 
-def _blurred(echo: Float32Array, across: float, along: float) -> Float32Array:
-    across_taps, along_taps = _unit_energy(across), _unit_energy(along)
-    return np.stack([np.asarray(cv2.sepFilter2D(part, -1, across_taps, along_taps), np.float32) for part in echo])
+def _taps(sigma: float, spacing_mm: float) -> Float64Array:
+    """A Gaussian of ``sigma`` samples that keeps the scatterers' mean power.
 
-
-def _unit_energy(sigma: float) -> Float64Array:
-    """A Gaussian whose squares sum to 1: white noise keeps its variance."""
+    Samples nearer to each other than the lattice's pitch share scatterers: their correlation falls off linearly.
+    """
     reach = max(1, int(np.ceil(2.5 * sigma)))
-    taps = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / max(sigma, 1e-3)))
-    return np.asarray(taps / np.sqrt(np.square(taps).sum()))
+    place = np.arange(-reach, reach + 1)
+    taps = np.exp(-0.5 * np.square(place / max(sigma, 1e-3)))
+    apart_mm = np.abs(place[:, None] - place[None, :]) * spacing_mm
+    shared = np.maximum(0.0, 1.0 - apart_mm / SCATTERER_PITCH_MM)
+    return np.asarray(taps / np.sqrt(taps @ shared @ taps))
 
 
-def _beat(points: Float32Array, heart: Heart, pose: Pose, time_s: float) -> None:
-    """Moves the places that are looked up, so that ventricles contract while atria fill."""
-    off_plane = float(pose.normal @ (heart.centre_mm - pose.face_mm))
-    if abs(off_plane) >= heart.reach_mm:
+def _beat(points: Float32Array, heart: Heart, pose: Pose, sector: Sector, time_s: float) -> None:
+    """Moves the places that are looked up, ``(3, rows, beams)``, so that ventricles contract while atria fill."""
+    lateral_mm, axial_mm, off_mm = pose.to_probe_mm(heart.centre_mm)
+    if abs(float(off_mm)) >= heart.reach_mm:
         return
-    near = np.abs(points - heart.centre_mm.astype(np.float32)[:, None]).max(axis=0) < heart.reach_mm
-    relative = points[:, near] - heart.centre_mm.astype(np.float32)[:, None]
-    along = heart.apex.astype(np.float32) @ relative
+    _, n_rows, n_beams = points.shape
+    angle, depth_mm = sector.polar(float(lateral_mm), float(axial_mm))
+    wide = heart.reach_mm / max(float(depth_mm) + sector.radius_mm - heart.reach_mm, heart.reach_mm)
+    beams = _cells((float(angle) + sector.half_angle_rad) / (2 * sector.half_angle_rad), wide, sector, n_beams)
+    rows = slice(*(_clamped((float(depth_mm) + way * heart.reach_mm) / sector.depth_mm, n_rows) for way in (-1, 1)))
+    near = points[:, rows, beams]
+    relative = near - heart.centre_mm.astype(np.float32)[:, None, None]
+    along = np.tensordot(heart.apex.astype(np.float32), relative, 1)
     fade = np.maximum(0.0, 1.0 - np.square(relative).sum(axis=0) / np.float32(heart.reach_mm**2))
     phase = (time_s * heart.rate_hz) % 1.0
     systole = np.sin(np.pi * phase / 0.4) ** 2 if phase < 0.4 else 0.0
     side = np.clip(along / np.float32(0.25 * heart.reach_mm), -0.5, 1.0)
-    stretch = np.float32(0.55 * systole) * side * fade
-    points[:, near] += stretch * relative
+    near += np.float32(0.55 * systole) * side * fade * relative
+
+
+def _cells(middle: float, reach_rad: float, sector: Sector, count: int) -> slice:
+    reach = 1.3 * reach_rad / (2 * sector.half_angle_rad)
+    return slice(_clamped(middle - reach, count), _clamped(middle + reach, count))
+
+
+def _clamped(share: float, count: int) -> int:
+    return int(np.clip(np.ceil(share * count), 0, count))

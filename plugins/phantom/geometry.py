@@ -92,11 +92,23 @@ class Sector:
         """``(N_SAMPLES,)`` depth of each sample below the face."""
         return np.linspace(0.0, self.depth_mm, N_SAMPLES, dtype=np.float32)
 
-    def grid_mm(self) -> tuple[Float32Array, Float32Array]:
-        """Lateral and axial coordinates, each ``(N_SAMPLES, N_BEAMS)``, of all samples in the image plane."""
-        angle = np.linspace(-self.half_angle_rad, self.half_angle_rad, N_BEAMS, dtype=np.float32)[None, :]
-        range_mm = (self.depths_mm() + np.float32(self.radius_mm))[:, None]
+    def grid_mm(
+        self, depth_mm: Float32Array | None = None, shift_beams: float = 0.0
+    ) -> tuple[Float32Array, Float32Array]:
+        """Lateral and axial coordinates, each ``(len(depth_mm), N_BEAMS)``, of samples in the image plane.
+
+        Args:
+            depth_mm: depths of the samples; all of ``depths_mm`` when not given.
+            shift_beams: by how much of their spacing the beams are turned to the right.
+        """
+        middle = np.linspace(-self.half_angle_rad, self.half_angle_rad, N_BEAMS, dtype=np.float32)
+        angle = middle[None, :] + np.float32(shift_beams * self.beam_rad)
+        range_mm = ((self.depths_mm() if depth_mm is None else depth_mm) + np.float32(self.radius_mm))[:, None]
         return range_mm * np.sin(angle), range_mm * np.cos(angle) - np.float32(self.radius_mm)
+
+    def plane_mm(self, depth_mm: Float32Array, shift_beams: float = 0.0) -> Float32Array:
+        """The same as ``(2, len(depth_mm) * N_BEAMS)``."""
+        return np.stack([part.ravel() for part in self.grid_mm(depth_mm, shift_beams)])
 
     def polar(self, lateral_mm: npt.ArrayLike, axial_mm: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
         """Angle from the middle beam (rad) and depth below the face (mm) of points in the image plane."""
