@@ -48,7 +48,7 @@ def _ranges(population: Population) -> dict[str, str]:
     seen: dict[str, list[Any]] = {}
     for number in range(_DRAWS):
         rng = np.random.default_rng([number, 9])
-        body, console = draw_physique(rng, population), choose_console(rng, population, 1.0)
+        body, console = draw_physique(rng, population), choose_console(number, population, 1.0)
         for name, value in chain(_values(body), _values(console), _values(choose_voice(rng, population), "voice ")):
             seen.setdefault(name, []).append(value)
     return {name: _range(values) for name, values in seen.items()}

@@ -185,7 +185,7 @@ def surroundings(scan: Scan, renderer: BModeRenderer, moment: Moment) -> dict[st
     unmarked = scan.screen.show(dark, replace(moment, annotations=()))
     image = scan.screen.show(renderer.grey(moment.pose, moment.view, moment.body_s), bare)
     return {
-        "screen outside the sector": _small(np.where(inside, 0, shown)),
+        "screen outside the sector": _small(np.where(inside, 0, unmarked)),
         "calipers and typed text, as drawn": _small(cv2.absdiff(shown, unmarked)),
         "calipers and typed text, counted and read": _annotated(moment),
         "frozen or not": np.array([float(moment.frozen)]),

@@ -142,10 +142,12 @@ def _off(error: tuple[float, float], tilt_deg: float, distance_mm: float) -> flo
 
 
 def sector_crop(pixels: UInt8Array, view: Viewport, magnify: float = 1.0) -> UInt8Array:
-    """The sector's rectangle, full height, as wide as the published shape has it; padded with black."""
-    height = view.height_px / magnify
+    """The sector from top to bottom, as wide as the published shape has it; padded with black."""
+    sector_px = (view.sector.depth_mm + view.sector.sag_mm) * view.px_per_mm
+    shown_px = min(float(view.height_px), sector_px)
+    height = shown_px / magnify
     width = height * _PUBLISHED_ASPECT
-    middle_x, middle_y = view.left_px + view.width_px / 2, view.top_px + view.height_px / 2
+    middle_x, middle_y = view.left_px + view.width_px / 2, view.top_px + shown_px / 2
     size = (round(width), round(height))
     shift = np.array([[1.0, 0.0, width / 2 - middle_x], [0.0, 1.0, height / 2 - middle_y]])
     return np.asarray(cv2.warpAffine(pixels, shift, size, flags=cv2.INTER_LINEAR), np.uint8)

@@ -10,9 +10,9 @@ from assistant.contracts import Clock, Device, DeviceInfo, StreamItem, StreamKin
 from assistant.errors import EndOfStream
 from assistant.playback import MediaStream, Playback
 from plugins.phantom.live import RenderedScan
+from plugins.phantom.machines import choose_console
 from plugins.phantom.narration import SAMPLE_RATE_HZ, require_espeak
 from plugins.phantom.scan import FPS, STREAMS, Scan
-from plugins.phantom.screen import SECTOR_CROP
 from plugins.phantom.settings import ScanSettings, parse_settings
 
 
@@ -81,7 +81,7 @@ class Phantom:
             fps=FPS,
             sample_rate_hz=SAMPLE_RATE_HZ,
             paced=self._paced,
-            sector_crop=SECTOR_CROP,
+            sector_crop=choose_console(settings.seed, settings.population, 1.0).layout.crop,
             notes={
                 "seed": settings.seed,
                 "relevant_share": settings.relevant_share,

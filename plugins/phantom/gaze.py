@@ -89,9 +89,9 @@ class SimulatedGaze:
 
     def _visible(self, name: str, moment: Moment) -> bool:
         lateral_mm, axial_mm, off_mm = moment.pose.to_probe_mm(self._landmarks[name])
-        return abs(float(off_mm)) < _VISIBLE_MM and moment.view.sector.covers(
-            float(lateral_mm), float(axial_mm), margin=0.03
-        )
+        view = moment.view
+        shown = view.sector.covers(float(lateral_mm), float(axial_mm), margin=0.03, zoom=view.zoom)
+        return shown and abs(float(off_mm)) < _VISIBLE_MM
 
     def samples(self) -> Iterator[GazeSample]:
         """All samples in order, without an end; ``captured_ns`` counts from the start of the scan."""

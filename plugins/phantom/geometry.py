@@ -116,11 +116,15 @@ class Sector:
         angle, range_mm = np.arctan2(lateral_mm, from_apex_mm), np.hypot(lateral_mm, from_apex_mm)
         return np.asarray(angle), np.asarray(range_mm - self.radius_mm)
 
-    def covers(self, lateral_mm: float, axial_mm: float, *, margin: float = 0.0) -> bool:
-        """Whether a point of the image plane lies in the sector, at least ``margin`` (a fraction) off its borders."""
+    def covers(self, lateral_mm: float, axial_mm: float, *, margin: float = 0.0, zoom: float = 1.0) -> bool:
+        """Whether a point of the image plane is shown, at least ``margin`` (a fraction) off the borders.
+
+        Of a zoomed image the middle ``1 / zoom`` of angles and depths counts as shown.
+        """
         angle, depth = self.polar(lateral_mm, axial_mm)
-        inside = abs(float(angle)) <= (1.0 - margin) * self.half_angle_rad
-        return inside and margin * self.depth_mm <= float(depth) <= (1.0 - margin) * self.depth_mm
+        reach = (1.0 - 2.0 * margin) / zoom
+        inside = abs(float(angle)) * zoom <= (1.0 - margin) * self.half_angle_rad
+        return inside and abs(2.0 * float(depth) / self.depth_mm - 1.0) <= reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ class Viewport:
 
     Attributes:
         top_px, left_px, height_px, width_px: the rectangle.
-        sector: what it shows, as large as the height allows, centred.
+        sector: what it shows, as large as fits, at the top and centred.
+        zoom: magnification about the sector's middle; what then does not fit is cut off.
     """
 
     top_px: int
@@ -137,21 +142,32 @@ class Viewport:
     height_px: int
     width_px: int
     sector: Sector
+    zoom: float = 1.0
 
     @property
     def px_per_mm(self) -> float:
-        return (self.height_px - 1) / (self.sector.depth_mm + self.sector.sag_mm)
+        return self._fit_px_per_mm * self.zoom
+
+    @property
+    def _fit_px_per_mm(self) -> float:
+        sector = self.sector
+        high_mm = sector.depth_mm + sector.sag_mm
+        wide_mm = 2.0 * (sector.radius_mm + sector.depth_mm) * np.sin(sector.half_angle_rad)
+        return float(min((self.height_px - 1) / high_mm, (self.width_px - 1) / wide_mm))
 
     def to_px(self, lateral_mm: float, axial_mm: float) -> tuple[float, float]:
         """X and y on the screen of a point of the image plane."""
         x_px = self.left_px + 0.5 * (self.width_px - 1) + lateral_mm * self.px_per_mm
-        return x_px, self.top_px + (axial_mm + self.sector.sag_mm) * self.px_per_mm
+        middle_mm = 0.5 * self.sector.depth_mm
+        middle_px = self.top_px + (middle_mm + self.sector.sag_mm) * self._fit_px_per_mm
+        return x_px, middle_px + (axial_mm - middle_mm) * self.px_per_mm
 
     def beam_maps(self) -> tuple[Float32Array, Float32Array]:
         """Beam and sample of each pixel of the rectangle, ``(height_px, width_px)`` float32, for ``cv2.remap``."""
-        columns = np.arange(self.width_px) - 0.5 * (self.width_px - 1)
-        rows = np.arange(self.height_px)
-        lateral_mm, axial_mm = np.meshgrid(columns / self.px_per_mm, rows / self.px_per_mm - self.sector.sag_mm)
+        zero_px = self.to_px(0.0, 0.0)
+        columns = self.left_px + np.arange(self.width_px) - zero_px[0]
+        rows = self.top_px + np.arange(self.height_px) - zero_px[1]
+        lateral_mm, axial_mm = np.meshgrid(columns / self.px_per_mm, rows / self.px_per_mm)
         angle, depth_mm = self.sector.polar(lateral_mm, axial_mm)
         beams = (angle + self.sector.half_angle_rad) / self.sector.beam_rad
         return beams.astype(np.float32), (depth_mm / self.sector.sample_mm).astype(np.float32)

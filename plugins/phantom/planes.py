@@ -17,7 +17,7 @@ from plugins.phantom.geometry import Float64Array, Pose, Sector
 
 BACKGROUND = "background"
 SECTOR_MARGIN = 0.12
-"""The anchor must lie at least this fraction of the sector away from the sector's borders."""
+"""The anchor must lie at least this fraction of the sector away from the borders of what is shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ def plane_error(plane: StandardPlane, pose: Pose) -> tuple[float, float]:
     return float(np.degrees(tilt)), abs(float(pose.to_probe_mm(plane.anchor_mm)[2]))
 
 
-def shows(plane: StandardPlane, pose: Pose, sector: Sector) -> bool:
+def shows(plane: StandardPlane, pose: Pose, sector: Sector, zoom: float = 1.0) -> bool:
     """Whether an image from this pose is that standard plane."""
     tilt_deg, distance_mm = plane_error(plane, pose)
     if tilt_deg > plane.tilt_deg or distance_mm > plane.distance_mm:
@@ -66,9 +66,9 @@ def shows(plane: StandardPlane, pose: Pose, sector: Sector) -> bool:
     if float(plane.view @ pose.rotation[:, 1]) < np.cos(np.radians(plane.beam_deg)):
         return False
     lateral_mm, axial_mm, _ = pose.to_probe_mm(plane.anchor_mm)
-    return sector.covers(lateral_mm, axial_mm, margin=SECTOR_MARGIN)
+    return sector.covers(lateral_mm, axial_mm, margin=SECTOR_MARGIN, zoom=zoom)
 
 
-def label(planes: Iterable[StandardPlane], pose: Pose, sector: Sector) -> str:
+def label(planes: Iterable[StandardPlane], pose: Pose, sector: Sector, zoom: float = 1.0) -> str:
     """The name of the plane that the image shows, or ``BACKGROUND``. At most one does: they stand apart by more."""
-    return next((plane.name for plane in planes if shows(plane, pose, sector)), BACKGROUND)
+    return next((plane.name for plane in planes if shows(plane, pose, sector, zoom)), BACKGROUND)

@@ -20,7 +20,7 @@ from plugins.phantom.moment import Moment
 from plugins.phantom.narration import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Narration
 from plugins.phantom.planes import label
 from plugins.phantom.probe_path import ProbePath
-from plugins.phantom.screen import Screen
+from plugins.phantom.screen import Screen, invent_patient
 from plugins.phantom.settings import ScanSettings
 from plugins.phantom.truth import frame_truth, subject_truth
 
@@ -34,12 +34,11 @@ class Scan:
 
     def __init__(self, settings: ScanSettings) -> None:
         self.settings = settings
-        rng = np.random.default_rng([settings.seed, 1])
-        self.fetus: Fetus = build_fetus(rng, settings.population)
-        console = choose_console(rng, settings.population, self.fetus.scale)
+        self.fetus: Fetus = build_fetus(np.random.default_rng([settings.seed, 1]), settings.population)
+        console = choose_console(settings.seed, settings.population, self.fetus.scale)
         self.machine, self._sector = console.machine, console.sector
-        exam = f"DOE JANE {settings.seed % 10_000:04d}   GA {round(20 * self.fetus.scale)}w"
-        self.screen = Screen(settings.height_px, settings.width_px, self.machine, exam)
+        patient = invent_patient(settings.seed, self.fetus.scale)
+        self.screen = Screen(settings.height_px, settings.width_px, console, patient)
 
     def path(self) -> ProbePath:
         """The probe's path, planned anew; always the same."""
@@ -51,7 +50,7 @@ class Scan:
 
     def label(self, moment: Moment) -> str:
         """Which plane an image shows: a fact of the pose."""
-        return label(self.fetus.planes, moment.pose, moment.view.sector)
+        return label(self.fetus.planes, moment.pose, moment.view.sector, moment.view.zoom)
 
     def frames(self) -> Generator[Frame, None, None]:
         """The video."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from plugins.phantom.bmode import _TGC_DB_PER_MM, BModeRenderer, Machine
-from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Pose, Sector, Viewport
+from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Pose, Sector
 from plugins.phantom.heart import Heart
-from plugins.phantom.moment import Moment, View
-from plugins.phantom.screen import SECTOR_CROP, Screen
+from plugins.phantom.layouts import LAYOUTS, Layout
+from plugins.phantom.machines import Console, choose_console
+from plugins.phantom.moment import Caliper, Moment, TypedText, View
+from plugins.phantom.screen import Patient, Screen
 from plugins.phantom.tissue import Tissue, Volume, make_volume
 
 SECTOR = Sector(50.0, np.radians(30.0), 100.0)
@@ -121,22 +125,75 @@ def test_only_the_heart_beats() -> None:
     assert moved[from_heart_mm > 20.0].max() < 1e-3
 
 
+LAYOUTS_OF_ALL = [layout for layouts in LAYOUTS.values() for layout in layouts]
+PATIENT = Patient("DOE, JANE", "1234567", date(1990, 2, 3), date(2020, 4, 5), 20, "EXAMPLE HOSPITAL")
+
+
+def screen_of(layout: Layout, height_px: int = 600, width_px: int = 800, patient: Patient = PATIENT) -> Screen:
+    return Screen(height_px, width_px, Console(MACHINE, SECTOR, "C5-2", layout), patient)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS_OF_ALL)
 @pytest.mark.parametrize(("height_px", "width_px"), [(600, 800), (480, 640), (1024, 1280)])
-def test_the_sector_stands_in_its_crop_and_points_land_where_they_are_seen(height_px: int, width_px: int) -> None:
-    screen = Screen(height_px, width_px, MACHINE, "DOE JANE")
-    grey = np.zeros((N_SAMPLES, N_BEAMS), np.uint8)
-    dark = screen.show(grey, MOMENT).astype(int)
-    sample, beam = 300, 120
-    grey[sample - 2 : sample + 3, beam - 1 : beam + 2] = 255
-    added = screen.show(grey, MOMENT).astype(int) - dark
-    rows, columns = np.nonzero(added > 60)
+def test_the_sector_stands_in_its_crop_and_points_land_where_they_are_seen(
+    layout: Layout, height_px: int, width_px: int
+) -> None:
+    screen = screen_of(layout, height_px, width_px)
+    sample, beam = 260, 110
     lateral_mm, axial_mm = SECTOR.grid_mm()
-    view: Viewport = screen.viewport(MOMENT.view)
-    x_px, y_px = view.to_px(float(lateral_mm[sample, beam]), float(axial_mm[sample, beam]))
-    assert (columns.mean(), rows.mean()) == pytest.approx((x_px, y_px), abs=1.0)
-    grey[:] = 255
-    rows, columns = np.nonzero(screen.show(grey, MOMENT).astype(int) != dark)
-    top, left, bottom, right = SECTOR_CROP
-    assert rows.min() >= top * height_px - 1 and rows.max() <= bottom * height_px
-    assert columns.min() >= left * width_px - 1 and columns.max() <= right * width_px
-    assert rows.max() - rows.min() > 0.95 * (bottom - top) * height_px
+    for moment in (MOMENT, replace(MOMENT, view=View(SECTOR, zoom=1.5))):
+        grey = np.zeros((N_SAMPLES, N_BEAMS), np.uint8)
+        dark = screen.show(grey, moment).astype(int)
+        grey[sample - 2 : sample + 3, beam - 1 : beam + 2] = 255
+        rows, columns = np.nonzero(screen.show(grey, moment).astype(int) - dark > 60)
+        place = float(lateral_mm[sample, beam]), float(axial_mm[sample, beam])
+        x_px, y_px = screen.viewport(moment.view).to_px(*place)
+        assert (columns.mean(), rows.mean()) == pytest.approx((x_px, y_px), abs=1.0)
+        grey[:] = 255
+        rows, columns = np.nonzero(screen.show(grey, moment).astype(int) != dark)
+        top, left, bottom, right = screen.sector_crop
+        assert rows.min() >= top * height_px - 1 and rows.max() <= bottom * height_px
+        assert columns.min() >= left * width_px - 1 and columns.max() <= right * width_px
+        assert np.ptp(rows) > 0.9 * (bottom - top) * height_px or np.ptp(columns) > 0.9 * (right - left) * width_px
+
+
+@pytest.mark.parametrize("layout", LAYOUTS_OF_ALL)
+def test_who_the_patient_is_stands_in_the_boxes_and_nowhere_else(layout: Layout) -> None:
+    grey = np.zeros((N_SAMPLES, N_BEAMS), np.uint8)
+    other = Patient("ROE, ERIKA MARIE", "7654321", date(1985, 11, 12), date(2021, 10, 28), 20, "EXAMPLE HOSPITAL")
+    one, another = (screen_of(layout, patient=patient) for patient in (PATIENT, other))
+    differs = one.show(grey, MOMENT) != another.show(grey, MOMENT)
+    assert differs.sum() > 100
+    for screen in (one, another):
+        for top, left, bottom, right in screen.patient_boxes():
+            assert 0 <= top < bottom <= 600 and 0 <= left < right <= 800
+            differs[top:bottom, left:right] = False
+    assert not differs.any()
+
+
+def test_calipers_and_words_are_drawn_where_they_lie() -> None:
+    grey = np.zeros((N_SAMPLES, N_BEAMS), np.uint8)
+    screen = screen_of(LAYOUTS_OF_ALL[0])
+    ends = (-15.0, 40.0), (12.0, 60.0)
+    drawn = replace(MOMENT, frozen=True, annotations=(Caliper("line", *ends), TypedText("LT", (0.0, 20.0))))
+    rows, columns = np.nonzero(screen.show(grey, drawn) != screen.show(grey, MOMENT))
+    for end in (*ends, (0.0, 20.0)):
+        x_px, y_px = screen.viewport(MOMENT.view).to_px(*end)
+        assert np.hypot(columns - x_px, rows - y_px).min() < 4.0
+
+
+def test_no_machine_belongs_to_both_populations() -> None:
+    usual, unseen = ([choose_console(seed, name, 1.0) for seed in range(300)] for name in ("usual", "unseen"))
+    facts: list[Callable[[Console], float]] = [
+        lambda console: console.machine.frequency_mhz,
+        lambda console: console.machine.gain_db,
+        lambda console: console.machine.dynamic_range_db,
+        lambda console: console.machine.focus_mm,
+        lambda console: LAYOUTS_OF_ALL.index(console.layout),
+    ]
+    for fact in facts:
+        assert not {fact(console) for console in usual} & {fact(console) for console in unseen}
+    assert max(c.machine.wall_mm for c in usual) < min(c.machine.wall_mm for c in unseen)
+    assert {c.layout.mark for c in usual} == {layout.mark for layout in LAYOUTS["usual"]}
+    for consoles in (usual, unseen):  # curved arrays and phased ones
+        assert {c.probe for c in consoles} == {"C5-2", "S4-1"}

@@ -94,9 +94,8 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
             slack = [
                 tilt_deg - tilt,
                 distance_mm - abs((anchor - face) @ across),
-                0.88 * half_angle_deg - abs(np.degrees(np.arctan2(*from_apex))),
-                depth - 0.12,
-                0.88 - depth,
+                0.88 * half_angle_deg / data["zoom"] - abs(np.degrees(np.arctan2(*from_apex))),
+                0.38 / data["zoom"] - abs(depth - 0.5),
             ]
             if name == "sagittal spine":  # seen from the back, within 60 degrees
                 slack.append(down[1] - 0.5)

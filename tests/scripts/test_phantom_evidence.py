@@ -77,13 +77,14 @@ def test_speckle_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_the_crop_is_the_sectors_rectangle_in_the_published_shape() -> None:
     screen = np.zeros((300, 500), np.uint8)
-    view = Viewport(20, 180, 240, 160, Sector(50.0, 0.5, 100.0))
-    screen[view.top_px : view.top_px + view.height_px, view.left_px : view.left_px + view.width_px] = 255
+    view = Viewport(20, 80, 240, 340, Sector(50.0, 0.5, 100.0))
+    screen[view.top_px : view.top_px + view.height_px, view.left_px : view.left_px + view.width_px // 2] = 255
     crop = sononet.sector_crop(screen, view)
-    assert crop.shape == (240, round(240 * 793 / 619))
-    filled = np.flatnonzero(crop[120] > 128)
-    assert len(filled) == pytest.approx(160, abs=1)
-    assert filled.mean() == pytest.approx((crop.shape[1] - 1) / 2, abs=1)
+    assert crop.shape == (239, round(239 * 793 / 619))
+    narrow = sononet.sector_crop(screen, Viewport(20, 170, 240, 160, view.sector))  # the sector is less high there
+    assert narrow.shape[0] == pytest.approx(159 * 106.12 / 143.83, abs=1)
+    for image in (crop, narrow):  # its left half is white
+        assert np.flatnonzero(image[60] > 128).max() == pytest.approx((image.shape[1] - 1) / 2, abs=2)
 
 
 def test_sononet_script(
