@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plugins.phantom.body import paint_abdomen, paint_trunk
-from plugins.phantom.head import paint_head
+from plugins.phantom.face import face_planes
+from plugins.phantom.head import brain_planes, paint_head
 from plugins.phantom.heart import Heart, paint_heart
 from plugins.phantom.limbs import paint_limbs
 from plugins.phantom.painting import Canvas, Landmarks
@@ -56,7 +57,7 @@ def build_fetus(rng: np.random.Generator, population: Population = "usual") -> F
     found |= paint_abdomen(canvas, rng, physique)
     heart, heart_marks = paint_heart(canvas, rng, physique)
     found |= heart_marks | paint_spine(canvas, physique) | paint_limbs(canvas, rng, physique)
-    found |= paint_head(canvas, rng)
+    found |= paint_head(canvas, physique)
     volume = make_volume(canvas.tissues, canvas.origin_mm * scale, VOXEL_MM * scale, rng, physique.echo_db)
     marks = {name: place * scale for name, place in found.items()}
     return Fetus(volume, marks, standard_planes(marks), heart.scaled(scale), scale)
@@ -64,28 +65,10 @@ def build_fetus(rng: np.random.Generator, population: Population = "usual") -> F
 
 def standard_planes(marks: Landmarks) -> tuple[StandardPlane, ...]:
     """The planes that this fetus's landmarks define."""
-    return (*_brain_planes(marks), *belly_planes(marks), *bone_planes(marks), *cardiac_planes(marks))
-
-
-def _brain_planes(marks: Landmarks) -> tuple[StandardPlane, ...]:
-    x, _, z = np.eye(3)
-    cerebellar = marks["cavum"] - marks["cerebellum"]
-    cerebellar = cerebellar / np.linalg.norm(cerebellar)
     return (
-        StandardPlane(
-            name="transventricular brain",
-            anchor_mm=marks["midline"],
-            normal=z,
-            view=x,
-            view_spread_deg=25.0,
-            structures=("lateral ventricle", "choroid plexus", "cavum", "midline"),
-        ),
-        StandardPlane(
-            name="transcerebellar brain",
-            anchor_mm=0.5 * (marks["cavum"] + marks["cerebellum"]),
-            normal=np.cross(x, cerebellar),
-            view=x,
-            view_spread_deg=25.0,
-            structures=("cerebellum", "cisterna magna", "cavum"),
-        ),
+        *brain_planes(marks),
+        *face_planes(marks),
+        *belly_planes(marks),
+        *bone_planes(marks),
+        *cardiac_planes(marks),
     )

@@ -81,7 +81,7 @@ _SETTINGS = ("{mhz} MHz", "{depth} cm", "Gn {gain}", "DR {range}", "Zm {zoom}", 
 LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
     "usual": (
         Layout(  # a band above, settings on the right
-            crop=(0.10, 0.11, 0.98, 0.89),
+            crop=(0.15, 0.11, 0.91, 0.89),
             background=6,
             panels=(Panel(0.0, 0.0, 0.074, 1.0, 26),),
             writings=(
@@ -99,7 +99,7 @@ LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
             held=Writing(0.905, 0.96, "FREEZE", 215),
         ),
         Layout(  # all on the left, nothing above
-            crop=(0.05, 0.21, 0.97, 0.95),
+            crop=(0.13, 0.21, 0.85, 0.95),
             background=0,
             panels=(),
             writings=(
@@ -117,7 +117,7 @@ LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
             font=cv2.FONT_HERSHEY_DUPLEX,
         ),
         Layout(  # clips on the right, a line below
-            crop=(0.07, 0.04, 0.90, 0.80),
+            crop=(0.09, 0.04, 0.83, 0.80),
             background=14,
             panels=(
                 Panel(0.93, 0.0, 1.0, 1.0, 44),
@@ -137,13 +137,13 @@ LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
             font=cv2.FONT_HERSHEY_PLAIN,
         ),
         Layout(  # grey surroundings, patient's name in the sector's dark corner
-            crop=(0.12, 0.07, 0.96, 0.83),
+            crop=(0.15, 0.07, 0.89, 0.83),
             background=38,
-            panels=(Panel(0.12, 0.07, 0.96, 0.83, 0), Panel(0.0, 0.0, 0.05, 1.0, 70)),
+            panels=(Panel(0.15, 0.07, 0.89, 0.83, 0), Panel(0.0, 0.0, 0.05, 1.0, 70)),
             writings=(
-                Writing(0.08, 0.155, "{patient}", 220),
-                Writing(0.08, 0.180, "{number}", 220, 0.8),
-                Writing(0.66, 0.155, "{examined}", 180, 0.8),
+                Writing(0.08, 0.185, "{patient}", 220),
+                Writing(0.08, 0.210, "{number}", 220, 0.8),
+                Writing(0.66, 0.185, "{examined}", 180, 0.8),
                 Writing(0.02, 0.034, "MADE-UP SYSTEMS   {hospital}", 200),
                 Writing(0.02, 0.09, "GA {weeks}w  MI 0.8  TIs 0.2   research use only", 200),
                 *_list(0.855, 0.30, 0.05, "{probe}", *_SETTINGS, grey=210, size=1.0),
@@ -157,7 +157,7 @@ LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
     ),
     "unseen": (
         Layout(  # settings below, the image at the top
-            crop=(0.02, 0.14, 0.85, 0.92),
+            crop=(0.05, 0.14, 0.81, 0.92),
             background=2,
             panels=(Panel(0.87, 0.0, 1.0, 1.0, 20),),
             writings=(
@@ -172,7 +172,7 @@ LAYOUTS: Mapping[Population, tuple[Layout, ...]] = {
             font=cv2.FONT_HERSHEY_COMPLEX_SMALL,
         ),
         Layout(  # a pale head, the image at the right
-            crop=(0.16, 0.26, 0.99, 0.97),
+            crop=(0.20, 0.26, 0.89, 0.97),
             background=10,
             panels=(Panel(0.0, 0.0, 0.11, 1.0, 130), Panel(0.11, 0.0, 1.0, 0.2, 24)),
             writings=(

@@ -21,6 +21,11 @@ _DRAWN: Mapping[str, Mapping[Population, _Ranges]] = {
     "scale": {"usual": ((0.90, 1.12),), "unseen": ((0.80, 0.88), (1.14, 1.22))},
     "flexion_mm": {"usual": ((4.5, 7.0),), "unseen": ((2.0, 4.0),)},
     "breadth": {"usual": ((0.97, 1.05),), "unseen": ((0.91, 0.95), (1.07, 1.10))},
+    "head_length": {"usual": ((0.95, 1.05),), "unseen": ((0.90, 0.93), (1.07, 1.10))},
+    "ventricle_width": {"usual": ((0.85, 1.25),), "unseen": ((0.72, 0.80), (1.32, 1.45))},
+    "cerebellum_size": {"usual": ((0.95, 1.08),), "unseen": ((0.87, 0.92), (1.11, 1.16))},
+    "nose_mm": {"usual": ((-0.7, 0.7),), "unseen": ((1.0, 1.7),)},
+    "chin_mm": {"usual": ((-0.7, 0.7),), "unseen": ((-1.8, -1.0),)},
     "heart_turn_deg": {"usual": ((38.0, 52.0),), "unseen": ((29.0, 36.0), (54.0, 60.0))},
     "heart_rate_hz": {"usual": ((2.25, 2.55),), "unseen": ((2.05, 2.2), (2.6, 2.8))},
     "stomach_size": {"usual": ((0.90, 1.20),), "unseen": ((0.70, 0.85), (1.25, 1.40))},
@@ -44,6 +49,9 @@ class Physique:
         scale: size against 20 weeks.
         flexion_mm: how far the back bends forwards, 55 mm above and below its middle.
         breadth: of the trunk, against its depth.
+        head_length: of the skull against its breadth; 1 has a cephalic index of 0.77.
+        ventricle_width, cerebellum_size: against the usual.
+        nose_mm, chin_mm: by how much they stand forwards.
         heart_turn_deg: between the heart's axis and the front.
         heart_rate_hz: beats a second.
         stomach_size, kidney_size: against the usual.
@@ -57,6 +65,11 @@ class Physique:
     scale: float
     flexion_mm: float
     breadth: float
+    head_length: float
+    ventricle_width: float
+    cerebellum_size: float
+    nose_mm: float
+    chin_mm: float
     heart_turn_deg: float
     heart_rate_hz: float
     stomach_size: float

@@ -19,6 +19,17 @@ from plugins.phantom.settings import Population
 from plugins.phantom.tissue import Tissue
 
 SUBJECTS: tuple[tuple[int, Population], ...] = ((1, "usual"), (2, "usual"), (3, "unseen"), (4, "unseen"))
+DRAWN_EVENLY = (
+    "scale",
+    "flexion_mm",
+    "breadth",
+    "head_length",
+    "ventricle_width",
+    "cerebellum_size",
+    "nose_mm",
+    "chin_mm",
+)
+DRAWN_EVENLY += ("heart_turn_deg", "stomach_size", "kidney_size", "knee_lift_mm")
 LUMEN, BONE = {Tissue.BLOOD}, {Tissue.BONE}
 MADE_OF = {
     "left ventricle": LUMEN,
@@ -34,6 +45,18 @@ MADE_OF = {
     "descending aorta": LUMEN,
     "abdominal aorta": LUMEN,
     "umbilical vein": LUMEN,
+    "midline": {Tissue.MEMBRANE, Tissue.BRAIN},
+    "cavum": {Tissue.FLUID},
+    "lateral ventricle": {Tissue.FLUID},
+    "choroid plexus": {Tissue.CHOROID},
+    "cerebellum": {Tissue.MEMBRANE},
+    "cisterna magna": {Tissue.FLUID},
+    "forehead": {Tissue.SKULL},
+    "nasal bone": BONE,
+    "nose tip": {Tissue.MUSCLE, Tissue.SKIN},
+    "upper lip": {Tissue.MUSCLE},
+    "lower lip": {Tissue.MUSCLE},
+    "chin": {Tissue.MUSCLE, Tissue.SKIN},
     "crux": {Tissue.SEPTUM},
     "septum": {Tissue.SEPTUM},
     "moderator band": {Tissue.SEPTUM},
@@ -77,6 +100,32 @@ def test_a_planes_structures_lie_near_it(fetuses: list[Fetus]) -> None:
             for structure in plane.structures:
                 off_mm = abs(float(plane.normal @ (fetus.landmarks_mm[structure] - plane.anchor_mm)))
                 assert off_mm < 5.0 * fetus.scale, (plane.name, structure)
+
+
+def test_a_face_has_its_parts_in_order_with_the_mouth_between_the_lips(fetuses: list[Fetus]) -> None:
+    for fetus in fetuses:
+        marks = fetus.landmarks_mm
+        down = [marks[name][2] for name in ("forehead", "nasal bone", "nose tip", "upper lip", "lower lip", "chin")]
+        assert down == sorted(down, reverse=True)
+        assert marks["nose tip"][1] == max(place[1] for name, place in marks.items() if name in MADE_OF)
+        between_lips = np.linspace(marks["upper lip"], marks["lower lip"], 30)
+        assert Tissue.FLUID in {tissue_at(fetus, place) for place in between_lips}
+        before = marks["upper lip"] + (0.0, 5.0 * fetus.scale, 0.0)
+        assert tissue_at(fetus, before) == Tissue.FLUID, "no scan shows a face that lies against the wall"
+
+
+def test_the_hindbrain_plane_cuts_both_lobes_and_no_choroid_plexus(fetuses: list[Fetus]) -> None:
+    for fetus in fetuses:
+        plane = next(plane for plane in fetus.planes if plane.name == "transcerebellar brain")
+        across, along = np.eye(3)[0], np.cross(plane.normal, np.eye(3)[0])
+        cut = [
+            (x, tissue_at(fetus, plane.anchor_mm + x * across + y * along))
+            for x in np.arange(-20.0, 20.5, 0.5)
+            for y in np.arange(-30.0, 30.5, 0.5)
+        ]
+        assert Tissue.CHOROID not in {tissue for _, tissue in cut}
+        lobes = np.array([x for x, tissue in cut if tissue == Tissue.CEREBELLUM])
+        assert (lobes > 2.0).sum() > 60 and (lobes < -2.0).sum() > 60
 
 
 def test_the_vessels_stand_in_a_row_each_smaller_and_the_trunk_crosses_the_aorta(fetuses: list[Fetus]) -> None:
@@ -159,7 +208,7 @@ def test_subjects_differ_and_populations_share_nothing() -> None:
         [draw_physique(np.random.default_rng(seed), population) for seed in range(60)]
         for population in ("usual", "unseen")
     )
-    for name in ("scale", "flexion_mm", "breadth", "heart_turn_deg", "stomach_size", "kidney_size", "knee_lift_mm"):
+    for name in DRAWN_EVENLY:
         own, others = ([getattr(physique, name) for physique in drawn] for drawn in (usual, unseen))
         assert len(set(own)) == len(own)
         assert not any(min(own) <= value <= max(own) for value in others), name

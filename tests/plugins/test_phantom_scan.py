@@ -66,9 +66,12 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
         return np.cross(np.cross(axis, (0, 0, 1)), axis)
 
     hindbrain_normal = np.array([0.0, -brain[2], brain[1]])
+    mouth = np.cross((1, 0, 0), marks["upper lip"] - marks["lower lip"])
     rules = {  # anchor, the plane's normal or an axis in it, largest tilt in degrees, largest distance in mm
         "transventricular brain": (marks["midline"], (0, 0, 1), None, 10.0, 3.5),
         "transcerebellar brain": ((marks["cavum"] + marks["cerebellum"]) / 2, hindbrain_normal, None, 10.0, 3.5),
+        "lips": ((marks["upper lip"] + marks["lower lip"]) / 2, mouth, None, 10.0, 1.5),
+        "profile": (marks["upper lip"], (1, 0, 0), None, 8.0, 2.0),
         "abdomen": (marks["umbilical vein"], (0, 0, 1), None, 10.0, 3.5),
         "kidneys": ((marks["left kidney"] + marks["right kidney"]) / 2, (0, 0, 1), None, 10.0, 3.5),
         "femur": (marks["femur shaft"], None, thigh, 8.0, 3.5),
@@ -97,8 +100,8 @@ def test_labels_follow_from_the_pose(scan: Scan) -> None:
                 0.88 * half_angle_deg / data["zoom"] - abs(np.degrees(np.arctan2(*from_apex))),
                 0.38 / data["zoom"] - abs(depth - 0.5),
             ]
-            if name == "sagittal spine":  # seen from the back, within 60 degrees
-                slack.append(down[1] - 0.5)
+            if name in ("sagittal spine", "profile"):  # seen from the back or from the front, within 60 degrees
+                slack.append((1 if name == "sagittal spine" else -1) * down[1] - 0.5)
             if min(slack) > -1e-3:
                 perhaps.add(name)
             if min(slack) > 1e-3:
