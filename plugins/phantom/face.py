@@ -21,15 +21,16 @@ Place = Callable[[float, float, float], Float64Array]
 def paint_face(canvas: Canvas, middle_mm: Float64Array, physique: Physique) -> Landmarks:
     """Soft tissue first, then what lies in it. Before the face is fluid, or no scan could show it."""
     nose, chin = physique.nose_mm, physique.chin_mm
+    forwards_mm = 27.0 * (physique.head_length - 1.0)
 
     def at(x: float, y: float, z: float) -> Float64Array:
-        return middle_mm + point(x, y, z)
+        return middle_mm + point(x, y + forwards_mm, z)
 
     canvas.ellipsoid(Tissue.FLUID, at(0, 30, -18), (19, 17, 20), within=(Tissue.PLACENTA, Tissue.SEPTUM))
     canvas.ellipsoid(Tissue.SKIN, at(0, 21.5, -17), (15.5, 11.5, 13.5))
-    canvas.ellipsoid(Tissue.SKIN, at(0, 25.5 + chin, -28.5), (7.5, 5.2, 4.6))
+    canvas.ellipsoid(Tissue.SKIN, at(0, 27.0 + chin, -28.8), (7.5, 5.4, 4.4))
     canvas.ellipsoid(Tissue.MUSCLE, at(0, 21.5, -17), (14.8, 10.8, 12.8))
-    canvas.ellipsoid(Tissue.MUSCLE, at(0, 25.5 + chin, -28.5), (6.9, 4.6, 4.0))
+    canvas.ellipsoid(Tissue.MUSCLE, at(0, 27.0 + chin, -28.8), (6.9, 4.8, 3.8))
     for side in (-1, 1):
         eye = at(9.0 * side, 23.0, -10.0)
         canvas.ellipsoid(Tissue.SKULL, eye, (6.2, 5.8, 6.2), within=(Tissue.MUSCLE, Tissue.SKIN, Tissue.SKULL))
@@ -39,12 +40,12 @@ def paint_face(canvas: Canvas, middle_mm: Float64Array, physique: Physique) -> L
     _paint_nose_and_lips(canvas, at, nose)
     _paint_jaws(canvas, at, chin)
     return {
-        "forehead": at(0, 31.0 * physique.head_length - 0.7, 1.0),
+        "forehead": middle_mm + point(0, 31.0 * physique.head_length - 0.7, 1.0),
         "nasal bone": at(0, 31.4, -10.0),
         "nose tip": at(0, 35.0 + nose, -15.5),
         "upper lip": at(0, 32.6, -19.8),
         "lower lip": at(0, 31.6, -25.8),
-        "chin": at(0, 28.0 + chin, -29.0),
+        "chin": at(0, 29.8 + chin, -29.0),
     }
 
 
@@ -67,11 +68,11 @@ def _paint_jaws(canvas: Canvas, at: Place, chin_mm: float) -> None:
     canvas.ellipsoid(Tissue.FLUID, at(0, 21.5, -21.5), (6.5, 7.5, 2.6))
     canvas.ellipsoid(Tissue.CEREBELLUM, at(0, 20.5, -22.0), (5.2, 6.8, 2.4))
     canvas.ellipsoid(Tissue.BONE, at(0, 21.0, -18.0), (7.0, 8.0, 0.9))
-    front, front_below = at(0, 28.2, -18.6), at(0, 27.2 + chin_mm, -26.2)
+    front, front_below = at(0, 28.2, -18.6), at(0, 28.2 + chin_mm, -28.0)
     for side in (-1, 1):
         canvas.capsule(Tissue.BONE, at(7.0 * side, 21.0, -18.4), front, 1.1)
-        canvas.capsule(Tissue.BONE, at(11.0 * side, 11.0, -22.0), at(4.0 * side, 25.5 + chin_mm, -26.4), 1.2)
-        canvas.capsule(Tissue.BONE, at(4.0 * side, 25.5 + chin_mm, -26.4), front_below, 1.2)
+        canvas.capsule(Tissue.BONE, at(11.0 * side, 11.0, -22.0), at(4.0 * side, 26.5 + chin_mm, -27.6), 1.2)
+        canvas.capsule(Tissue.BONE, at(4.0 * side, 26.5 + chin_mm, -27.6), front_below, 1.2)
 
 
 def face_planes(marks: Landmarks) -> tuple[StandardPlane, ...]:
