@@ -55,6 +55,10 @@ _ROWS = N_SAMPLES // 2
 """Samples at which tissue is looked up."""
 _BANDS = 16
 _ONE = np.ones(1)
+_LATTICE_CORNER_MM = np.full(3, -8.0 * N_SCATTERERS * SCATTERER_PITCH_MM)
+"""A period of the lattice far enough below all places that their cells are above zero."""
+_SYSTOLE = 0.4
+"""Of the heart's cycle; for the rest of it the ventricles are at rest."""
 _MID_GREY = 104.0
 """Grey of liver at 0 dB gain."""
 
@@ -104,6 +108,8 @@ class BModeRenderer:
         sigma = 10.0 ** (_NOISE_DB / 20.0)
         self._noise = (sigma * rng.standard_normal((N_SAMPLES, 4 * N_BEAMS))).astype(np.float32)
         self._wall_phase = rng.uniform(0.0, 2 * np.pi, 8)
+        self._tissue_cells = np.empty((3, _ROWS * N_BEAMS), np.float32)
+        self._scatterer_cells = np.empty((3, 2 * N_SAMPLES * N_BEAMS), np.float32)
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
     def grey(self, pose: Pose, view: View, time_s: float, frame_index: int = 0) -> UInt8Array:
@@ -139,10 +145,7 @@ class BModeRenderer:
         self, pose: Pose, sector: Sector, time_s: float, optics: _Optics
     ) -> tuple[Float32Array, Float32Array]:
         """How strongly the scatterers of each sample and the interfaces echo, ``(N_SAMPLES // 2, N_BEAMS)`` each."""
-        points = _points(pose, optics.plane_mm)
-        if self._heart is not None:
-            _beat(points.reshape(3, _ROWS, N_BEAMS), self._heart, pose, sector, time_s)
-        tissue = self._look_up_tissue(points, optics)
+        tissue = self._look_up_tissue(pose, sector, time_s, optics)
         left = self._transmission(tissue[..., 2], sector)
         impedance = tissue[..., 1].astype(np.float32)
         interface = np.zeros_like(left)
@@ -156,35 +159,39 @@ class BModeRenderer:
         gain *= optics.pair
         return gain, interface
 
-    def _look_up_tissue(self, points: Float32Array, optics: _Optics) -> UInt8Array:
+    def _look_up_tissue(self, pose: Pose, sector: Sector, time_s: float, optics: _Optics) -> UInt8Array:
         """``(_ROWS, N_BEAMS, 4)`` uint8: stored backscatter, impedance, attenuation and tissue of each sample."""
-        nz, ny, nx = self._volume.packed.shape
-        index = np.zeros(points.shape[1], np.int32)
-        for axis, (count, stride) in enumerate(((nx, 1), (ny, nx), (nz, nx * ny))):
-            cell = (points[axis] - np.float32(self._volume.origin_mm[axis])) * np.float32(1.0 / self._volume.voxel_mm)
-            cell += np.float32(0.5)
-            np.clip(cell, 0, count - 1, out=cell)
-            index += cell.astype(np.int32) * np.int32(stride)
-        packed = self._voxels.take(index, mode="clip").reshape(_ROWS, N_BEAMS)
+        volume, cells = self._volume, self._tissue_cells
+        corner_mm = volume.origin_mm - 0.5 * volume.voxel_mm
+        _to_cells(pose, optics.plane_mm, corner_mm, volume.voxel_mm, cells)
+        if self._heart is not None:
+            _beat(cells.reshape(3, _ROWS, N_BEAMS), corner_mm, volume.voxel_mm, self._heart, pose, sector, time_s)
+        nz, ny, nx = volume.packed.shape
+        for axis, count in enumerate((nx, ny, nz)):
+            np.clip(cells[axis], 0, count - 1, out=cells[axis])
+        x, y, z = cells.astype(np.int32)
+        z *= ny
+        z += y
+        z *= nx
+        z += x
+        packed = self._voxels.take(z, mode="clip").reshape(_ROWS, N_BEAMS)
         near = optics.wall.shape[0]
         np.copyto(packed[:near], optics.wall, where=optics.in_wall)
         return packed.view(np.uint8).reshape(_ROWS, N_BEAMS, 4)
 
     def _scatterers(self, pose: Pose, sector: Sector, time_s: float, optics: _Optics) -> Float32Array:
         """Complex echo of the scatterers alone, ``(N_SAMPLES, 2 * N_BEAMS)`` float32."""
-        points = _points(pose, optics.fine_plane_mm)
+        cells = self._scatterer_cells
+        _to_cells(pose, optics.fine_plane_mm, _LATTICE_CORNER_MM, SCATTERER_PITCH_MM, cells)
         if self._heart is not None:
-            _beat(points.reshape(3, 2 * N_SAMPLES, N_BEAMS)[:, :N_SAMPLES], self._heart, pose, sector, time_s)
-            _beat(points.reshape(3, 2 * N_SAMPLES, N_BEAMS)[:, N_SAMPLES:], self._heart, pose, sector, time_s)
-        points *= np.float32(1.0 / SCATTERER_PITCH_MM)
-        points += np.float32(8 * N_SCATTERERS)  # above zero, so that truncation is floor
-        cells = points.astype(np.int32)
-        cells &= N_SCATTERERS - 1
-        cells[1] <<= N_SCATTERERS.bit_length() - 1
-        cells[2] <<= 2 * (N_SCATTERERS.bit_length() - 1)
-        cells[0] += cells[1]
-        cells[0] += cells[2]
-        found = self._lattice.take(cells[0], mode="clip").view(np.int8).reshape(2, N_SAMPLES, 2 * N_BEAMS)
+            for half in np.split(cells.reshape(3, 2 * N_SAMPLES, N_BEAMS), 2, axis=1):
+                _beat(half, _LATTICE_CORNER_MM, SCATTERER_PITCH_MM, self._heart, pose, sector, time_s)
+        x, y, z = cells.astype(np.int32) & (N_SCATTERERS - 1)
+        z *= N_SCATTERERS
+        z += y
+        z *= N_SCATTERERS
+        z += x
+        found = self._lattice.take(z, mode="clip").view(np.int8).reshape(2, N_SAMPLES, 2 * N_BEAMS)
         return np.asarray(cv2.add(found[0], found[1], dtype=cv2.CV_32F), np.float32)
 
     def _transmission(self, attenuation: UInt8Array, sector: Sector) -> Float32Array:
@@ -256,11 +263,11 @@ class _Optics:
     across: tuple[Float64Array, ...]
 
 
-def _points(pose: Pose, plane_mm: Float32Array) -> Float32Array:
-    """``(3, N)``: x, y, z in the fetal frame of ``(2, N)`` places in the image plane."""
-    points = pose.rotation[:, :2].astype(np.float32) @ plane_mm
-    points += pose.face_mm.astype(np.float32)[:, None]
-    return points
+def _to_cells(pose: Pose, plane_mm: Float32Array, corner_mm: Float64Array, cell_mm: float, out: Float32Array) -> None:
+    """Where places in the image plane, ``(2, N)``, lie in a lattice, ``(3, N)``: x, y, z in cells from its corner."""
+    turn, start = pose.rotation[:, :2] / cell_mm, (pose.face_mm - corner_mm) / cell_mm
+    for axis in range(3):  # OpenCV's sum of two products and a number: one pass, on one thread
+        cv2.addWeighted(plane_mm[:1], turn[axis, 0], plane_mm[1:], turn[axis, 1], start[axis], dst=out[axis : axis + 1])
 
 
 def _point_spread(echo: Float32Array, optics: _Optics) -> Float32Array:
@@ -287,27 +294,37 @@ def _taps(sigma: float, spacing_mm: float) -> Float64Array:
     return np.asarray(taps / np.sqrt(taps @ shared @ taps))
 
 
-def _beat(points: Float32Array, heart: Heart, pose: Pose, sector: Sector, time_s: float) -> None:
-    """Moves the places that are looked up, ``(3, rows, beams)``, so that ventricles contract while atria fill."""
+def _beat(
+    cells: Float32Array,
+    corner_mm: Float64Array,
+    cell_mm: float,
+    heart: Heart,
+    pose: Pose,
+    sector: Sector,
+    time_s: float,
+) -> None:
+    """Moves the cells that are looked up, ``(3, rows, beams)``, so that ventricles contract while atria fill."""
+    phase = (time_s * heart.rate_hz) % 1.0
     lateral_mm, axial_mm, off_mm = pose.to_probe_mm(heart.centre_mm)
-    if abs(float(off_mm)) >= heart.reach_mm:
+    if phase >= _SYSTOLE or abs(float(off_mm)) >= heart.reach_mm:
         return
-    _, n_rows, n_beams = points.shape
+    _, n_rows, n_beams = cells.shape
     angle, depth_mm = sector.polar(float(lateral_mm), float(axial_mm))
     wide = heart.reach_mm / max(float(depth_mm) + sector.radius_mm - heart.reach_mm, heart.reach_mm)
-    beams = _cells((float(angle) + sector.half_angle_rad) / (2 * sector.half_angle_rad), wide, sector, n_beams)
+    beams = _stretch((float(angle) + sector.half_angle_rad) / (2 * sector.half_angle_rad), wide, sector, n_beams)
     rows = slice(*(_clamped((float(depth_mm) + way * heart.reach_mm) / sector.depth_mm, n_rows) for way in (-1, 1)))
-    near = points[:, rows, beams]
-    relative = near - heart.centre_mm.astype(np.float32)[:, None, None]
-    along = np.tensordot(heart.apex.astype(np.float32), relative, 1)
-    fade = np.maximum(0.0, 1.0 - np.square(relative).sum(axis=0) / np.float32(heart.reach_mm**2))
-    phase = (time_s * heart.rate_hz) % 1.0
-    systole = np.sin(np.pi * phase / 0.4) ** 2 if phase < 0.4 else 0.0
-    side = np.clip(along / np.float32(0.25 * heart.reach_mm), -0.5, 1.0)
-    near += np.float32(0.55 * systole) * side * fade * relative
+    near = cells[:, rows, beams]
+    centre = ((heart.centre_mm - corner_mm) / cell_mm).astype(np.float32)
+    relative = near - centre[:, None, None]
+    reach = np.float32(heart.reach_mm / cell_mm)
+    x, y, z = heart.apex.astype(np.float32)
+    along = x * relative[0] + y * relative[1] + z * relative[2]
+    fade = np.maximum(0.0, 1.0 - np.square(relative).sum(axis=0) / reach**2)
+    side = np.clip(along / (np.float32(0.25) * reach), -0.5, 1.0)
+    near += np.float32(0.55 * np.sin(np.pi * phase / _SYSTOLE) ** 2) * side * fade * relative
 
 
-def _cells(middle: float, reach_rad: float, sector: Sector, count: int) -> slice:
+def _stretch(middle: float, reach_rad: float, sector: Sector, count: int) -> slice:
     reach = 1.3 * reach_rad / (2 * sector.half_angle_rad)
     return slice(_clamped(middle - reach, count), _clamped(middle + reach, count))
 

@@ -106,14 +106,15 @@ class SimulatedGaze:
             if time_s >= next_blink_s:
                 blink_until_s = time_s + float(rng.uniform(0.1, 0.2))
                 next_blink_s = blink_until_s + float(rng.exponential(4.0)) + 1.0
-            x_px, y_px = self._place(last, now, time_s)
+            view = self._viewport(self._operator.at(time_s).view)
+            per_degree = _PX_PER_DEGREE * view.height_px / 528.0
+            x_px, y_px = self._place(last, now, time_s, per_degree)
             noise = rng.normal(0.0, 0.08, 2)
             if rng.random() < _LOSS_A_SAMPLE:  # the tracker loses the eye for a while
                 blink_until_s = max(blink_until_s, time_s + float(rng.uniform(0.05, 0.5)))
             lost = time_s < blink_until_s or rng.random() < 0.004
             captured_ns = number * 1_000_000_000 // RATE_HZ
-            per_degree = self._per_degree(time_s)
-            x_px, y_px = self._tracked((x_px, y_px), time_s) + noise * per_degree
+            x_px, y_px = self._tracked((x_px, y_px), view, per_degree) + noise * per_degree
             yield (
                 GazeSample(captured_ns, float("nan"), float("nan"), False)
                 if lost
@@ -121,22 +122,18 @@ class SimulatedGaze:
             )
             number += 1
 
-    def _tracked(self, place_px: tuple[float, float], time_s: float) -> Float64Array:
+    def _tracked(self, place_px: tuple[float, float], view: Viewport, per_degree: float) -> Float64Array:
         """Where a tracker with an imperfect calibration says that the eye looks, ``(2,)`` in pixels."""
-        view = self._viewport(self._operator.at(time_s).view)
         middle_px = np.array([view.left_px + 0.5 * view.width_px, view.top_px + 0.5 * view.height_px])
-        offset_px = self._bias * self._per_degree(time_s)
+        offset_px = self._bias * per_degree
         return np.asarray(middle_px + self._stretch * (np.array(place_px) - middle_px) + offset_px, np.float64)
 
-    def _per_degree(self, time_s: float) -> float:
-        return _PX_PER_DEGREE * self._viewport(self._operator.at(time_s).view).height_px / 528.0
-
-    def _place(self, last: Fixation | None, now: Fixation, time_s: float) -> tuple[float, float]:
+    def _place(self, last: Fixation | None, now: Fixation, time_s: float, per_degree: float) -> tuple[float, float]:
         target = self._project(now, time_s)
         if last is None or time_s >= now.start_s:
             return target
         origin = self._project(last, time_s)
-        degrees = float(np.hypot(target[0] - origin[0], target[1] - origin[1])) / self._per_degree(time_s)
+        degrees = float(np.hypot(target[0] - origin[0], target[1] - origin[1])) / per_degree
         duration_s = min(0.0022 * degrees + 0.021, now.start_s - last.end_s)
         share = float(np.clip(1.0 - (now.start_s - time_s) / duration_s, 0.0, 1.0))
         share = share * share * (3.0 - 2.0 * share)
