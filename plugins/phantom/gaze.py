@@ -106,9 +106,10 @@ class SimulatedGaze:
             if time_s >= next_blink_s:
                 blink_until_s = time_s + float(rng.uniform(0.1, 0.2))
                 next_blink_s = blink_until_s + float(rng.exponential(4.0)) + 1.0
-            view = self._viewport(self._operator.at(time_s).view)
+            seen = self._operator.at(max(0.0, time_s - _PURSUIT_LAG_S))
+            view = self._viewport(seen.view)
             per_degree = _PX_PER_DEGREE * view.height_px / 528.0
-            x_px, y_px = self._place(last, now, time_s, per_degree)
+            x_px, y_px = self._place(last, now, time_s, seen, per_degree)
             noise = rng.normal(0.0, 0.08, 2)
             if rng.random() < _LOSS_A_SAMPLE:  # the tracker loses the eye for a while
                 blink_until_s = max(blink_until_s, time_s + float(rng.uniform(0.05, 0.5)))
@@ -128,19 +129,20 @@ class SimulatedGaze:
         offset_px = self._bias * per_degree
         return np.asarray(middle_px + self._stretch * (np.array(place_px) - middle_px) + offset_px, np.float64)
 
-    def _place(self, last: Fixation | None, now: Fixation, time_s: float, per_degree: float) -> tuple[float, float]:
-        target = self._project(now, time_s)
+    def _place(
+        self, last: Fixation | None, now: Fixation, time_s: float, seen: Moment, per_degree: float
+    ) -> tuple[float, float]:
+        target = self._project(now, seen)
         if last is None or time_s >= now.start_s:
             return target
-        origin = self._project(last, time_s)
+        origin = self._project(last, seen)
         degrees = float(np.hypot(target[0] - origin[0], target[1] - origin[1])) / per_degree
         duration_s = min(0.0022 * degrees + 0.021, now.start_s - last.end_s)
         share = float(np.clip(1.0 - (now.start_s - time_s) / duration_s, 0.0, 1.0))
         share = share * share * (3.0 - 2.0 * share)
         return origin[0] + share * (target[0] - origin[0]), origin[1] + share * (target[1] - origin[1])
 
-    def _project(self, fixation: Fixation, time_s: float) -> tuple[float, float]:
-        moment = self._operator.at(max(0.0, time_s - _PURSUIT_LAG_S))
+    def _project(self, fixation: Fixation, moment: Moment) -> tuple[float, float]:
         view = self._viewport(moment.view)
         lateral_mm, axial_mm = fixation.offset_mm
         if fixation.structure is not None:

@@ -21,8 +21,8 @@ from assistant.contracts import Float32Array
 
 Float64Array = npt.NDArray[np.float64]
 
-N_BEAMS = 192
-N_SAMPLES = 512
+N_BEAMS = 160
+N_SAMPLES = 384
 
 
 @dataclass(frozen=True, slots=True, eq=False)

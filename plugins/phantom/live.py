@@ -15,15 +15,24 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict
+from typing import IO
 
 from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind
 from assistant.errors import SourceError
+from plugins.phantom.messages import receive
 from plugins.phantom.settings import ScanSettings
 
 # How much of each stream waits at most. Frames hold the renderer back; of another stream the oldest are given up.
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PIPE_BYTES = 1 << 20
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),  # arrays of a frame are made from the heap, not mapped anew each time
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
 
 
 class RenderedScan:
@@ -34,10 +43,15 @@ class RenderedScan:
         command = [sys.executable, "-m", "plugins.phantom.render_process", json.dumps(asdict(settings))]
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 20, env=os.environ | _ONE_THREAD
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                bufsize=1 << 20,
+                env=os.environ | _ENVIRONMENT,
             )
         except OSError as error:
             raise SourceError(f"the software scanner's process cannot be started: {error}") from error
+        _widen(self._process.stdout)
         self._queues: dict[StreamKind, deque[StreamItem]] = {stream: deque(maxlen=n) for stream, n in _CAPACITY.items()}
         self._waiting: dict[StreamKind, int] = dict.fromkeys(_CAPACITY, 0)
         self._changed = threading.Condition()
@@ -84,7 +98,7 @@ class RenderedScan:
         assert pipe is not None  # noqa: S101 - it was asked for
         with pipe:
             try:
-                while (message := pickle.load(pipe)) is not None:  # noqa: S301 - our own process wrote it
+                while (message := receive(pipe)) is not None:
                     if isinstance(message, str):
                         failure = message
                         break
@@ -107,6 +121,15 @@ class RenderedScan:
         """There is room for a frame; or somebody waits for another stream, and then the oldest frame is given up."""
         starving = any(self._waiting[stream] and not queue for stream, queue in self._queues.items())
         return self._closed or starving or len(self._queues["video"]) < _CAPACITY["video"]
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """A pipe holds 64 KiB, so a frame would need twenty turns; where the system can, it takes a whole one."""
+    if sys.platform == "linux" and pipe is not None:
+        from fcntl import F_SETPIPE_SZ, fcntl
+
+        with suppress(OSError):  # more than an unprivileged user may ask for: then it stays as it is
+            fcntl(pipe, F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _stream_of(item: StreamItem) -> StreamKind:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import sys
 
 import cv2
 
 from assistant.errors import SonocueError
+from plugins.phantom.messages import send
 from plugins.phantom.scan import Scan
 from plugins.phantom.settings import ScanSettings
 
@@ -28,18 +28,12 @@ def main() -> None:
     try:
         try:
             for item in Scan(ScanSettings(**json.loads(sys.argv[1]))).items():
-                _send(pipe, item)
-            _send(pipe, None)
+                send(pipe, item)
+            send(pipe, None)
         except SonocueError as error:
-            _send(pipe, str(error))
+            send(pipe, str(error))
     except BrokenPipeError:
         sys.exit(1)
-
-
-def _send(pipe: int, message: object) -> None:
-    data = memoryview(pickle.dumps(message, protocol=5))
-    while data:
-        data = data[os.write(pipe, data) :]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from assistant.contracts import UInt8Array
 from plugins.phantom.geometry import N_BEAMS, N_SAMPLES, Viewport
@@ -24,9 +23,14 @@ _FONT_SCALE = 0.38
 """Of OpenCV's fonts, for writing of size 1 on a screen 600 pixels high."""
 _BAR_HEIGHT, _BAR_WIDTH = 0.25, 0.015
 _MARK_GREY, _TICK_GREY, _CALIPER_GREY = 215, 150, 235
+_BANDS = 12
 _SURNAMES = ("DOE", "ROE", "MUSTERMANN", "ROSSI", "DUPONT", "BLOGGS", "NOVAK", "TANAKA", "SILVA", "JANSEN")
 _FIRST_NAMES = ("JANE", "MARY", "ERIKA", "ANNA", "MARIE", "JO", "EVA", "YUKI", "ANA", "SANNE")
 _HOSPITALS = ("EXAMPLE HOSPITAL", "ST NOWHERE", "GENERIC CLINIC", "UTOPIA MEDICAL CENTRE")
+
+
+_Part = tuple[slice, slice, tuple[Any, Any], UInt8Array]
+"""Rows and columns of the screen, OpenCV's maps to them, and a buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,11 @@ class Screen:
 
     def show(self, grey: UInt8Array, moment: Moment) -> UInt8Array:
         """A whole screen, ``(height_px, width_px)`` uint8, from an image along the beams."""
-        blank, shown, rows, columns, maps = self._prepared(moment.view)
+        blank, parts = self._prepared(moment.view)
         screen = blank.copy()
-        cv2.remap(grey, *maps, cv2.INTER_LINEAR, dst=shown, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        cv2.max(screen[rows, columns], shown, dst=screen[rows, columns])
+        for rows, columns, maps, shown in parts:
+            cv2.remap(grey, *maps, cv2.INTER_LINEAR, dst=shown, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+            cv2.max(screen[rows, columns], shown, dst=screen[rows, columns])
         if moment.frozen:
             self._write(screen, self._layout.held)
         for item in moment.annotations:
@@ -104,25 +109,21 @@ class Screen:
                 boxes.append((base - high - 2, left - 1, base + below + 1, left + wide + 2))
         return boxes
 
-    def _prepare(
-        self, view: View
-    ) -> tuple[UInt8Array, UInt8Array, slice, slice, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-        """The screen without a sector, a buffer, where it goes, and the maps that place the sector, in OpenCV's form.
-
-        Only the rows and columns that the sector covers are kept.
-        """
+    def _prepare(self, view: View) -> tuple[UInt8Array, list[_Part]]:
+        """The screen without a sector, and the sector in bands of rows, each no wider than the sector is there."""
         port = self.viewport(view)
         beams, samples = port.beam_maps()
-        n_samples, n_beams = N_SAMPLES, N_BEAMS
-        covered = (beams > -1) & (beams < n_beams) & (samples > -1) & (samples < n_samples)
-        inside_rows, inside_columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
-        rows = slice(inside_rows[0], inside_rows[-1] + 1)
-        columns = slice(inside_columns[0], inside_columns[-1] + 1)
-        maps = cv2.convertMaps(beams[rows, columns], samples[rows, columns], cv2.CV_16SC2)
-        at_rows = slice(port.top_px + rows.start, port.top_px + rows.stop)
-        at_columns = slice(port.left_px + columns.start, port.left_px + columns.stop)
-        buffer = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        return self._blank(view), buffer, at_rows, at_columns, (maps[0], maps[1])
+        covered = (beams > -1) & (beams < N_BEAMS) & (samples > -1) & (samples < N_SAMPLES)
+        parts = []
+        for band in np.array_split(np.arange(port.height_px), _BANDS):
+            inside = np.flatnonzero(covered[band].any(axis=0))
+            if len(inside):
+                part = np.s_[band[0] : band[-1] + 1, inside[0] : inside[-1] + 1]
+                maps = cv2.convertMaps(beams[part], samples[part], cv2.CV_16SC2)
+                rows = slice(port.top_px + part[0].start, port.top_px + part[0].stop)
+                columns = slice(port.left_px + part[1].start, port.left_px + part[1].stop)
+                parts.append((rows, columns, maps, np.zeros(beams[part].shape, np.uint8)))
+        return self._blank(view), parts
 
     def _blank(self, view: View) -> UInt8Array:
         screen = np.full((self.height_px, self.width_px), self._layout.background, np.uint8)

@@ -13,6 +13,7 @@ from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from plugins.phantom.cli import app
 from plugins.phantom.dataset import make_dataset, record_subject
+from plugins.phantom.machines import choose_console
 from plugins.phantom.scan import Scan
 from plugins.phantom.settings import ScanSettings
 
@@ -29,7 +30,8 @@ def test_a_data_set_has_a_session_for_each_subject(tmp_path: Path) -> None:
         assert verify_session(path) == []
         reader = SessionReader(path)
         assert reader.header.origin == "phantom"
-        assert reader.header.sector_crop == (0.10, 0.11, 0.98, 0.89)
+        seed = int(path.name.removeprefix("phantom-"))
+        assert reader.header.sector_crop == choose_console(seed, "usual", 1.0).layout.crop
         assert len(reader.frame_indices) == 30
         assert len(list(reader.gaze())) == 90
 
