@@ -19,7 +19,7 @@ import numpy as np
 
 from assistant.clock import MonotonicClock
 from assistant.contracts import Frame
-from plugins.phantom.dataset import make_dataset
+from plugins.phantom.dataset import Recipe, make_dataset
 from plugins.phantom.device import Phantom
 from plugins.phantom.scan import FPS, Scan
 from plugins.phantom.settings import ScanSettings, parse_settings
@@ -67,12 +67,10 @@ def _render(settings: ScanSettings, size: str) -> None:
 
 
 def _record(size: str, subjects: int, seconds: float) -> None:
-    width_px, height_px = (int(side) for side in size.split("x"))
+    settings = parse_settings(f"0,seconds={seconds},size={size}")
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        make_dataset(
-            Path(folder) / "set", subjects=subjects, seed=9, seconds=seconds, width_px=width_px, height_px=height_px
-        )
+        make_dataset(Path(folder) / "set", Recipe(subjects, 9, settings, unseen=0))
         wall = time.perf_counter() - begin
     print(f"recording {size}: {subjects} subjects of {seconds:g} s in {wall:.0f} s, ", end="")
     print(f"{subjects * seconds / wall:.1f} x real time, processes and encoding included")

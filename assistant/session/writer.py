@@ -59,6 +59,7 @@ class SessionWriter:
         *,
         session_id: str | None = None,
         lossless: bool = False,
+        began: datetime | None = None,
     ) -> None:
         """Create the session's folder in ``folder``.
 
@@ -68,11 +69,12 @@ class SessionWriter:
             clock: the clock of the items' ``captured_ns``.
             session_id: letters, digits, ``.``, ``_``, ``-``; the date, time and four random digits when None.
             lossless: keep every pixel and sample exactly (FFV1, float PCM) instead of H.264 and 16 bits.
+            began: the wall's time to be noted, for a session that is rendered and no time of day has; now when None.
 
         Raises:
             SessionError: the id is taken or cannot be a name, or the folder cannot be written.
         """
-        anchor = ClockAnchor(monotonic_ns=clock.now_ns(), wall_utc=datetime.now(UTC).isoformat())
+        anchor = ClockAnchor(monotonic_ns=clock.now_ns(), wall_utc=(began or datetime.now(UTC)).isoformat())
         if session_id is None:
             session_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.session_id = session_id

@@ -85,5 +85,7 @@ class Phantom:
             notes={
                 "seed": settings.seed,
                 "relevant_share": settings.relevant_share,
+                "population": settings.population,
+                "annotations": settings.annotations,
             },
         )

@@ -22,7 +22,7 @@ from plugins.phantom.settings import ScanSettings, checked
 _COLUMNS = 4
 _WIDTH_PX = 480
 """Of one picture."""
-_CLOSE_UPS = ("kidneys", "four-chamber view", "LVOT", "RVOT", "three-vessel view")
+_CLOSE_UPS = ("lips", "profile", "kidneys", "four-chamber view", "LVOT", "RVOT", "three-vessel view")
 _CLOSE = 0.72
 """Small structures are looked at with less depth, as share of the scan's own."""
 _REAL_NAMES = {
@@ -82,7 +82,12 @@ def _picture(scan: Scan, plane: StandardPlane) -> UInt8Array:
     sector = replace(sector, depth_mm=sector.depth_mm * (_CLOSE if plane.name in _CLOSE_UPS else 1.0))
     moment = Moment(on_plane(plane, sector), View(sector), 0.0)
     screen = scan.screen.show(scan.renderer().grey(moment.pose, moment.view, moment.body_s), moment)
-    return _titled(screen, scan.label(moment))
+    top, left, bottom, right = scan.screen.sector_crop
+    height_px, width_px = screen.shape
+    sector_only = screen[
+        round(top * height_px) : round(bottom * height_px), round(left * width_px) : round(right * width_px)
+    ]
+    return _titled(sector_only, scan.label(moment))
 
 
 def _real_pictures(folder: Path) -> dict[str, UInt8Array]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from assistant.errors import ConfigError
 
@@ -14,7 +15,21 @@ Population = Literal["usual", "unseen"]
 Annotations = Literal["decoy", "measured", "none"]
 """What is drawn on frozen images: things that follow no plane, true measurements, or nothing."""
 
+_WORDS: Mapping[str, tuple[str, ...]] = {"population": get_args(Population), "annotations": get_args(Annotations)}
+
+LIVE = "live"
+"""As a script's name: commands come while the scan runs."""
+
 _SIDE_PX = (240, 4096)
+_EXAMPLES = {
+    "seconds": "60",
+    "relevant": "0.7",
+    "size": "800x600",
+    "population": "unseen",
+    "annotations": "none",
+    "steer": "script.jsonl",
+}
+"""The options, each with a value to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,7 @@ class ScanSettings:
         width_px, height_px: of the screen.
         population: where subject, machine and voice are drawn from.
         annotations: what is drawn on frozen images.
+        steer: file of the script that moves the probe; ``live``: commands while it runs; None: a planned path.
     """
 
     seed: int = 1
@@ -37,36 +53,44 @@ class ScanSettings:
     height_px: int = 600
     population: Population = "usual"
     annotations: Annotations = "decoy"
+    steer: str | None = None
 
 
 def parse_settings(argument: str) -> ScanSettings:
-    """Settings from ``SEED[,seconds=S][,relevant=R][,size=WxH]``; nothing at all means seed 1.
+    """Settings from ``SEED[,seconds=S][,relevant=R][,size=WxH]...``; nothing at all means seed 1.
 
     Raises:
         ConfigError: a part cannot be used.
     """
     seed, *options = argument.split(",")
     try:
-        found = {"seed": int(seed) if seed.strip() else 1}
+        settings = ScanSettings(int(seed) if seed.strip() else 1)
     except ValueError as error:
         raise ConfigError(f"phantom: expected a seed (a whole number), got '{seed}': say e.g. phantom:1") from error
-    seconds: float | None = None
-    share, width, height = 0.7, 800, 600
     for option in options:
-        name, _, value = option.strip().partition("=")
+        name, _, value = (part.strip() for part in option.partition("="))
+        if name not in _EXAMPLES:
+            raise ConfigError(f"phantom: unknown option '{name}': there are {', '.join(_EXAMPLES)}")
         try:
-            if name == "seconds":
-                seconds = float(value)
-            elif name == "relevant":
-                share = float(value)
-            elif name == "size":
-                width, height = (int(side) for side in value.split("x"))
-            else:
-                raise ConfigError(f"phantom: unknown option '{name}': there are seconds, relevant, size")
+            settings = replace(settings, **_read_option(name, value))
         except ValueError as error:
-            example = {"seconds": "60", "relevant": "0.7", "size": "800x600"}[name]
+            example = _EXAMPLES[name]
             raise ConfigError(f"phantom: {name}={value} cannot be read: say e.g. {name}={example}") from error
-    return checked(ScanSettings(found["seed"], seconds, share, width, height))
+    return checked(settings)
+
+
+def _read_option(name: str, value: str) -> dict[str, Any]:
+    """Fields of the settings from an option. Raises ``ValueError``."""
+    if name == "seconds":
+        return {"seconds": float(value)}
+    if name == "relevant":
+        return {"relevant_share": float(value)}
+    if name == "size":
+        width, height = (int(side) for side in value.split("x"))
+        return {"width_px": width, "height_px": height}
+    if not value:
+        raise ValueError
+    return {name: value}
 
 
 def checked(settings: ScanSettings) -> ScanSettings:
@@ -83,4 +107,7 @@ def checked(settings: ScanSettings) -> ScanSettings:
             f"phantom: each side of size must lie between {low} and {high} pixels, "
             f"got {settings.width_px}x{settings.height_px}"
         )
+    for name, words in _WORDS.items():
+        if getattr(settings, name) not in words:
+            raise ConfigError(f"phantom: {name} must be one of {', '.join(words)}, got '{getattr(settings, name)}'")
     return settings
