@@ -11,6 +11,7 @@ from typing import Any
 from plugins.phantom.anatomy import Fetus
 from plugins.phantom.moment import Moment
 from plugins.phantom.planes import SECTOR_MARGIN, plane_error
+from plugins.phantom.quality import nearest_plane, plane_quality
 
 _DECIMALS = 5
 
@@ -58,6 +59,18 @@ def frame_truth(moment: Moment) -> dict[str, Any]:
         tilt_deg, distance_mm = plane_error(moment.sought, pose)
         truth |= {"sought": moment.sought.name, "off": [round(tilt_deg, 2), round(distance_mm, 2)]}
     return truth
+
+
+def steered_truth(fetus: Fetus, moment: Moment) -> dict[str, Any]:
+    """Of one frame of a steered scan: ``errors`` and ``quality``.
+
+    ``errors`` by plane: the tilt in degrees and the distance of the anchor from the image in millimetres. ``quality``
+    is about the nearest plane: its name as ``plane``, ``score`` in [0, 1], and ``criteria`` by name, met or not.
+    """
+    errors = {plane.name: [round(off, 2) for off in plane_error(plane, moment.pose)] for plane in fetus.planes}
+    quality = plane_quality(fetus, nearest_plane(fetus.planes, moment), moment)
+    judged = {"plane": quality.plane, "score": round(quality.score, 4), "criteria": dict(quality.criteria)}
+    return {"errors": errors, "quality": judged}
 
 
 def _rounded(numbers: Iterable[float]) -> list[float]:

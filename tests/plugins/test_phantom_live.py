@@ -174,6 +174,8 @@ def test_unpaced_needs_no_process() -> None:
 def test_settings_from_an_argument() -> None:
     assert parse_settings("") == ScanSettings()
     assert parse_settings("7, seconds=2.5,relevant=0.2,size=640x480") == ScanSettings(7, 2.5, 0.2, 640, 480)
+    unseen = ScanSettings(7, population="unseen", annotations="none", steer="a file.jsonl")
+    assert parse_settings("7,population=unseen,annotations=none,steer=a file.jsonl") == unseen
 
 
 @pytest.mark.parametrize(
@@ -188,6 +190,9 @@ def test_settings_from_an_argument() -> None:
         ("1,relevant=2", "relevant must lie between 0 and 1"),
         ("1,size=800", "size=800 cannot be read"),
         ("1,size=80x60", "each side of size"),
+        ("1,population=rare", "population must be one of usual, unseen, got 'rare'"),
+        ("1,annotations=1", "annotations must be one of decoy, measured, none"),
+        ("1,steer", "steer= cannot be read: say e.g. steer=script.jsonl"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_one_line(argument: str, says: str) -> None:
