@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,21 +21,13 @@ from assistant.metrics import fixation_density
 from trainer.config import DataConfig, TrainConfig
 from trainer.pairs import Windows
 from trainer.recordings import MEL_HOP_S, UNLABELLED, Recording, load_recordings
+from trainer.splits import Split, published_split, split_subjects
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
 _SPEECH = 0.5
 """Probability from which a chunk counts as speech."""
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Subjects for training, for choosing and calibrating, and for the final figures. No subject stands in two."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +59,10 @@ class Dataset:
 
 
 def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Callable[[str], None]) -> Dataset:
-    """Decode (or find decoded) all sessions of a folder and split them.
+    """Decode (or find decoded) all sessions of a folder and split them: as its ``splits.csv`` says, if it has one.
 
-    Sessions that cannot be used are listed in ``run/rejected.json``.
+    Sessions that cannot be used are listed in ``run/rejected.json``. Those of other splits than the three that training
+    knows (a harder test set, say) are not touched.
 
     Raises:
         TrainingError: there is too little to train on; the message says what is missing.
@@ -77,7 +70,11 @@ def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Calla
     class_list = load_class_list(config.class_list)
     recordings: list[Recording] = []
     rejected: list[tuple[str, str]] = []
-    for item in load_recordings(sessions, config.data, class_list, run / "cache"):
+    published = published_split(sessions)
+    if published and published.kept_apart:
+        progress(f"{len(published.kept_apart)} sessions are kept apart, as splits.csv says")
+    kept_apart = published.kept_apart if published else frozenset()
+    for item in load_recordings(sessions, config.data, class_list, run / "cache", kept_apart):
         if isinstance(item, Recording):
             recordings.append(item)
             progress(f"{item.session_id}: {len(item.frames)} frames of {item.subject}")
@@ -87,7 +84,7 @@ def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Calla
     (run / "rejected.json").write_text(json.dumps(dict(rejected), indent=2) + "\n", encoding="utf-8")
     if not recordings:
         raise TrainingError(f"none of the {len(rejected)} sessions in '{sessions}' can be used: {rejected[0][1]}")
-    return assemble(recordings, config, class_list, rejected)
+    return assemble(recordings, config, class_list, rejected, published.of_subjects if published else None)
 
 
 def assemble(
@@ -95,9 +92,14 @@ def assemble(
     config: TrainConfig,
     class_list: ClassList,
     rejected: Sequence[tuple[str, str]] = (),
+    published: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Recordings to a dataset: split, classes, normalisation. Raises ``TrainingError``."""
-    split = split_subjects([r.subject for r in recordings], config.data, config.seed)
+    """Recordings to a dataset: split (drawn, unless one is published), classes, normalisation.
+
+    Raises:
+        TrainingError: too few subjects, a subject without a split, or a class without an example.
+    """
+    split = split_subjects([r.subject for r in recordings], config.data, config.seed, published)
     train = [recording for recording in recordings if recording.subject in split.train]
     # One in four frames is enough for two moments.
     pixels = np.concatenate([recording.frames[::4].ravel() for recording in train])
@@ -117,32 +119,6 @@ def assemble(
         preprocessing=preprocessing,
         origin="phantom" if any(r.origin == "phantom" for r in recordings) else "real",
         rejected=tuple(rejected),
-    )
-
-
-def split_subjects(subjects: Sequence[str], config: DataConfig, seed: int) -> Split:
-    """Draw subjects for validation and test; at least one each, the others train.
-
-    Raises:
-        TrainingError: fewer than three subjects.
-    """
-    names = sorted(set(subjects))
-    if len(names) < 3:
-        raise TrainingError(
-            f"expected sessions of at least 3 subjects (to train, to validate, to test), got {len(names)}: "
-            f"{', '.join(names)}; record more people"
-        )
-    n_validation = max(1, round(config.validation * len(names)))
-    n_test = max(1, round(config.test * len(names)))
-    if n_validation + n_test >= len(names):
-        raise TrainingError(
-            f"no subject is left to train on: {n_validation} validate and {n_test} test of {len(names)}"
-        )
-    drawn = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    return Split(
-        train=tuple(sorted(drawn[n_validation + n_test :])),
-        validation=tuple(sorted(drawn[:n_validation])),
-        test=tuple(sorted(drawn[n_validation : n_validation + n_test])),
     )
 
 

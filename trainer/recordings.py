@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def find_sessions(folder: Path) -> list[Path]:
 
 
 def load_recordings(
-    folder: Path, config: DataConfig, class_list: ClassList, cache: Path
+    folder: Path, config: DataConfig, class_list: ClassList, cache: Path, kept_apart: Collection[str] = ()
 ) -> Iterator[Recording | tuple[Path, str]]:
     """Each session of ``folder`` as a recording; one that cannot be used as its path and the reason.
 
@@ -99,11 +99,14 @@ def load_recordings(
         config: resolution and frame rate.
         class_list: numbers the labels.
         cache: folder for the arrays; what is there already is not decoded again.
+        kept_apart: names of sessions that are left alone.
 
     Raises:
         TrainingError: there is no session.
     """
     for path in find_sessions(folder):
+        if path.name in kept_apart:
+            continue
         key = _cache_key(path, config, class_list)
         try:
             yield _read_cache(cache / key) or _write_cache(cache / key, read_recording(path, config, class_list))

@@ -18,13 +18,13 @@ from trainer.data import (
     load_dataset,
     speech_of,
     speech_windows,
-    split_subjects,
     true_relevance,
 )
 from trainer.finetune import finetune
 from trainer.pretrain import pretrain
 from trainer.recordings import load_recordings, read_recording
 from trainer.run_folder import begin_run
+from trainer.splits import split_subjects
 
 CONFIG = DataConfig(height_px=64, width_px=64, clip_frames=3)
 CLASSES = load_class_list()
@@ -106,6 +106,29 @@ def test_split_is_of_the_seed_alone():
     names = [f"p{i}" for i in range(20)]
     assert split_subjects(names, CONFIG, 3) == split_subjects(names[::-1] * 2, CONFIG, 3)
     assert split_subjects(names, CONFIG, 3) != split_subjects(names, CONFIG, 4)
+
+
+def test_a_published_split_is_kept_and_others_are_not_touched(bar_sessions, tmp_path):
+    sessions = tmp_path / "sessions"
+    shutil.copytree(bar_sessions, sessions)
+    names = sorted(path.name for path in sessions.iterdir())
+    subjects = [SessionReader(sessions / name).header.subject for name in names]
+    parts = dict(zip(dict.fromkeys(subjects), ("test", "train", "validation", "harder"), strict=False))
+    parts = {subject: parts.get(subject, "train") for subject in subjects}
+    rows = [f"{name},{subject},{parts[subject]}" for name, subject in zip(names, subjects, strict=True)]
+    (sessions / "splits.csv").write_text("\n".join(["session,subject,split", *rows]) + "\n")
+    told = []
+    dataset = load_dataset(sessions, SETTINGS, tmp_path, told.append)
+    for part in ("train", "validation", "test"):
+        assert set(getattr(dataset.split, part)) == {s for s, given in parts.items() if given == part}
+    assert {r.subject for r in dataset.recordings} == {s for s, given in parts.items() if given != "harder"}
+    assert "kept apart" in told[0]
+    (sessions / "splits.csv").write_text("\n".join(["session,subject,split", *rows[1:]]) + "\n")
+    with pytest.raises(TrainingError, match="has no split for"):
+        load_dataset(sessions, SETTINGS, tmp_path, told.append)
+    (sessions / "splits.csv").write_text("session,split\na,train\n")
+    with pytest.raises(TrainingError, match="expected the columns"):
+        load_dataset(sessions, SETTINGS, tmp_path, told.append)
 
 
 def test_labelled_frames_have_density_and_points(recordings):
