@@ -245,7 +245,14 @@ class SteerCommand:
 
 @runtime_checkable
 class Steerable(Protocol):
-    """What a device is besides when its probe can be moved by whoever watches."""
+    """What a device is besides when its probe can be moved by whoever watches.
+
+    Attributes:
+        steerable: it can be moved in this run; else it plays by itself.
+    """
+
+    @property
+    def steerable(self) -> bool: ...
 
     def steer(self, command: SteerCommand) -> None:
         """Do it from the next frame on that is made; what goes beyond the device's bounds is held at them.

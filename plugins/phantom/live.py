@@ -1,8 +1,9 @@
 """Takes the live scan from the process that renders it, so that rendering never holds this process's interpreter lock.
 
 One thread (``phantom-reader``) reads the pipe into a bounded queue for each stream. The pipe and the queue of frames
-hold the renderer back: it is about a second ahead. Nothing is shared with it but the pipe, so that closing, or the
-death of either process, ends the other.
+hold the renderer back: it is about a second ahead. Steered live, it is not ahead at all: each frame is asked for when
+the one before it was due, with the commands until then (``render_process.py``). Nothing is shared with it but pipes, so
+that closing, or the death of either process, ends the other.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO
 
-from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind
+from assistant.contracts import AudioBlock, Frame, GazeSample, SteerCommand, StreamItem, StreamKind
 from assistant.errors import SourceError
 from plugins.phantom.messages import receive
-from plugins.phantom.settings import ScanSettings
+from plugins.phantom.settings import LIVE, ScanSettings
+from plugins.phantom.steering import script_line
 
 # How much of each stream waits at most. Frames hold the renderer back; of another stream the oldest are given up.
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
+_MAX_COMMANDS = 1000
+"""That wait for the next frame; of more, the oldest are given up."""
 _PIPE_BYTES = 1 << 20
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -44,7 +48,7 @@ class RenderedScan:
         try:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=1 << 20,
                 env=os.environ | _ENVIRONMENT,
@@ -54,6 +58,8 @@ class RenderedScan:
         _widen(self._process.stdout)
         self._queues: dict[StreamKind, deque[StreamItem]] = {stream: deque(maxlen=n) for stream, n in _CAPACITY.items()}
         self._waiting: dict[StreamKind, int] = dict.fromkeys(_CAPACITY, 0)
+        self._steered_live = settings.steer == LIVE
+        self._commands: deque[SteerCommand] = deque(maxlen=_MAX_COMMANDS)
         self._changed = threading.Condition()
         self._closed = False
         self._ended = False
@@ -66,10 +72,16 @@ class RenderedScan:
         """The rendering process."""
         return self._process.pid
 
+    def steer(self, command: SteerCommand) -> None:
+        """Sent with the next frame that is asked for. Never blocks; from any thread."""
+        self._commands.append(command)
+
     def items(self, stream: StreamKind) -> Generator[StreamItem, None, None]:
         """The items of one stream as they come; waits for them. Raises ``SourceError`` when the process failed."""
         queue = self._queues[stream]
         while True:
+            if stream == "video" and self._steered_live:
+                self._ask_for_a_frame()
             with self._changed:
                 self._waiting[stream] += 1
                 self._changed.notify_all()
@@ -89,7 +101,20 @@ class RenderedScan:
             self._changed.notify_all()
         self._process.kill()
         self._process.wait()
+        if self._process.stdin is not None:
+            with suppress(OSError):  # what nobody reads any more
+                self._process.stdin.close()
         self._reader.join()
+
+    def _ask_for_a_frame(self) -> None:
+        lines = []
+        while self._commands:
+            lines.append(json.dumps(script_line(0.0, self._commands.popleft())) + "\n")
+        pipe = self._process.stdin
+        assert pipe is not None  # noqa: S101 - it was asked for
+        with suppress(OSError, ValueError):  # the process has ended: the reader says why
+            pipe.write("".join([*lines, "\n"]).encode())
+            pipe.flush()
 
     def _read_pipe(self) -> None:
         """Runs on the reader thread until the scan or the process ends."""

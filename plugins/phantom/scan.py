@@ -7,22 +7,25 @@ speeds, on different threads. Times count from the start of the scan.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent
+from assistant.contracts import AudioBlock, Frame, GazeSample, SteerCommand, StreamItem, StreamKind, TimelineEvent
 from plugins.phantom.anatomy import Fetus, build_fetus
 from plugins.phantom.bmode import BModeRenderer
 from plugins.phantom.gaze import SimulatedGaze
 from plugins.phantom.machines import choose_console
-from plugins.phantom.moment import Moment
+from plugins.phantom.moment import Moment, Operator
 from plugins.phantom.narration import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Narration
 from plugins.phantom.planes import label
 from plugins.phantom.probe_path import ProbePath
 from plugins.phantom.screen import Screen, invent_patient
-from plugins.phantom.settings import ScanSettings
-from plugins.phantom.truth import frame_truth, subject_truth
+from plugins.phantom.settings import LIVE, ScanSettings
+from plugins.phantom.steering import SteeredOperator, TimedCommand, read_script, script_line
+from plugins.phantom.truth import frame_truth, steered_truth, subject_truth
 
 FPS = 30
 STREAMS: tuple[StreamKind, ...] = ("sound", "gaze", "events", "video")
@@ -40,6 +43,16 @@ class Scan:
         patient = invent_patient(settings.seed, self.fetus.scale)
         self.screen = Screen(settings.height_px, settings.width_px, console, patient)
 
+    def operator(self) -> Operator:
+        """Whoever moves the probe, anew: the planned path, or the hand that a script steers."""
+        return self.path() if self.settings.steer is None else self.hand()
+
+    def hand(self) -> SteeredOperator:
+        """The steered probe, with its script to come; without one when commands come live."""
+        settings = self.settings
+        script = () if settings.steer in (None, LIVE) else read_script(Path(settings.steer))
+        return SteeredOperator(self.fetus, self._sector, settings.seed, script)
+
     def path(self) -> ProbePath:
         """The probe's path, planned anew; always the same."""
         return ProbePath(self.fetus, self._sector, self.settings.seed, self.settings.annotations)
@@ -54,9 +67,9 @@ class Scan:
 
     def frames(self) -> Generator[Frame, None, None]:
         """The video."""
-        path, renderer = self.path(), self.renderer()
+        operator, renderer = self.operator(), self.renderer()
         for index, captured_ns in self._ticks(FPS):
-            moment = path.at(captured_ns / SECOND_NS)
+            moment = operator.at(captured_ns / SECOND_NS)
             grey = renderer.grey(moment.pose, moment.view, moment.body_s, index)
             yield Frame(index, captured_ns, self.screen.show(grey, moment))
 
@@ -80,26 +93,49 @@ class Scan:
 
     def events(self) -> Generator[TimelineEvent, None, None]:
         """The truth about the subject, frames, utterances and fixations, in order of time."""
-        parts = (self._subject_truth(), self._frame_truth(), self._utterance_truth(), self._fixation_truth())
+        parts = [self._subject_truth(), self._frame_truth()]
+        if self.settings.steer is None:
+            parts += [self._utterance_truth(), self._fixation_truth()]
         yield from heapq.merge(*parts, key=lambda event: event.captured_ns)
 
     def streams(self) -> dict[StreamKind, Generator[StreamItem, None, None]]:
-        """Each stream by its kind."""
+        """Each stream by its kind; of a steered scan without sound and gaze, which whoever steers brings along."""
+        if self.settings.steer is not None:
+            return {"events": self.events(), "video": self.frames()}
         return {"sound": self.sound(), "gaze": self.gaze(), "events": self.events(), "video": self.frames()}
 
     def items(self) -> Iterator[StreamItem]:
         """All streams, in order of time."""
         return heapq.merge(*self.streams().values(), key=lambda item: item.captured_ns)
 
+    def steered(self, asked: Iterable[Iterable[SteerCommand]]) -> Iterator[StreamItem]:
+        """Truth and frame of one tick after another, each made when it is asked for, after the commands until then.
+
+        Each command stands in the events, so that the truth holds the script that makes this scan again.
+        """
+        hand, renderer = self.hand(), self.renderer()
+        yield from self._subject_truth()
+        for (index, captured_ns), commands in zip(self._ticks(FPS), asked, strict=False):
+            time_s = captured_ns / SECOND_NS
+            for command in commands:
+                hand.obey(TimedCommand(time_s, command))
+                yield TimelineEvent(captured_ns, "event", {"event": "steered", **script_line(time_s, command)})
+            moment = hand.at(time_s)
+            yield TimelineEvent(captured_ns, "truth", self._truth_of(index, moment))
+            grey = renderer.grey(moment.pose, moment.view, moment.body_s, index)
+            yield Frame(index, captured_ns, self.screen.show(grey, moment))
+
     def _subject_truth(self) -> Iterator[TimelineEvent]:
         yield TimelineEvent(0, "truth", subject_truth(self.fetus))
 
     def _frame_truth(self) -> Iterator[TimelineEvent]:
-        path = self.path()
+        operator = self.operator()
         for index, captured_ns in self._ticks(FPS):
-            moment = path.at(captured_ns / SECOND_NS)
-            label = self.label(moment)
-            yield TimelineEvent(captured_ns, "truth", {"frame_index": index, "plane": label, **frame_truth(moment)})
+            yield TimelineEvent(captured_ns, "truth", self._truth_of(index, operator.at(captured_ns / SECOND_NS)))
+
+    def _truth_of(self, index: int, moment: Moment) -> dict[str, Any]:
+        truth = {"frame_index": index, "plane": self.label(moment), **frame_truth(moment)}
+        return truth if self.settings.steer is None else truth | steered_truth(self.fetus, moment)
 
     def _utterance_truth(self) -> Iterator[TimelineEvent]:
         for said in self._narration().utterances():

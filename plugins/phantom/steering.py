@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,13 @@ def read_script(file: Path) -> tuple[TimedCommand, ...]:
             )
         script.append(timed)
     return tuple(script)
+
+
+def script_line(at_s: float, command: SteerCommand) -> dict[str, Any]:
+    """A command as it stands in a script; what is as it is without it is left out."""
+    plain = asdict(SteerCommand())
+    said = {name: value for name, value in asdict(command).items() if value != plain[name]}
+    return {"at_s": at_s, **said}
 
 
 def _checked(name: str, value: Any, place: str) -> Any:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from assistant.contracts import SteerCommand
-from assistant.errors import ConfigError
+from assistant.clock import MonotonicClock
+from assistant.contracts import Device, Frame, Steerable, SteerCommand, StreamItem, StreamKind, TimelineEvent
+from assistant.errors import ConfigError, EndOfStream, SourceError
 from plugins.phantom.anatomy import Fetus
+from plugins.phantom.device import create
 from plugins.phantom.fetal_motion import FetalMotion
 from plugins.phantom.geometry import Pose, Sector
-from plugins.phantom.planes import BACKGROUND, label
+from plugins.phantom.planes import BACKGROUND, label, plane_error
 from plugins.phantom.scan import Scan
-from plugins.phantom.settings import ScanSettings
+from plugins.phantom.settings import ScanSettings, parse_settings
 from plugins.phantom.steering import SteeredOperator, TimedCommand, overview, read_script
 
 SEED = 5
@@ -116,3 +120,98 @@ def test_a_script_that_cannot_be_used_is_one_line(tmp_path: Path, text: str, say
     assert str(raised.value).startswith(str(file)) and "\n" not in str(raised.value)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_script(tmp_path / "absent.jsonl")
+
+
+SMALL = "size=320x240"
+SCRIPT = (
+    '{"at_s": 0.1, "move_mm": [0, 0, 6], "turn_deg": [0, 15, 0], "over_s": 0.4}\n'
+    '{"at_s": 0.2, "depth_step_mm": -20, "gain_db": 3}\n'
+    '{"at_s": 0.4, "freeze": true}\n'
+)
+
+
+def all_of(device: Device, stream: StreamKind, count: int | None = None) -> list[StreamItem]:
+    items: list[StreamItem] = []
+    with suppress(EndOfStream):
+        while count is None or len(items) < count:
+            item = device.read(stream, 10.0)
+            assert item is not None
+            items.append(item)
+    return items
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    file = tmp_path / "script.jsonl"
+    file.write_text(SCRIPT)
+    return file
+
+
+def test_a_script_gives_the_same_scan_with_error_and_quality_of_each_frame(script: Path) -> None:
+    settings = parse_settings(f"{SEED},seconds=0.5,{SMALL},steer={script}")
+    one, again = ([*Scan(settings).items()] for _ in range(2))
+    frames = [item for item in one if isinstance(item, Frame)]
+    truths = [item.data for item in one if isinstance(item, TimelineEvent) and "frame_index" in item.data]
+    assert len(one) == 1 + 2 * len(frames) == 31, "neither sound nor gaze"
+    for item, same in zip(one, again, strict=True):
+        if isinstance(item, Frame) and isinstance(same, Frame):
+            np.testing.assert_array_equal(item.pixels, same.pixels)
+        else:
+            assert item == same
+    scan = Scan(settings)
+    for truth, time_s in ((truths[0], 0.0), (truths[8], 8 / 30)):
+        pose = scan.operator().at(time_s).pose
+        assert set(truth["errors"]) == {plane.name for plane in scan.fetus.planes}
+        for plane in scan.fetus.planes:
+            assert truth["errors"][plane.name] == pytest.approx(plane_error(plane, pose), abs=0.006)
+        met = truth["quality"]["criteria"].values()
+        assert truth["quality"]["score"] == pytest.approx(sum(met) / len(met), abs=1e-4)
+    assert truths[0]["errors"] != truths[8]["errors"]
+    assert [truth["frozen"] for truth in truths] == [False] * 12 + [True] * 3
+    assert truths[5]["sector"][2] > truths[6]["sector"][2] + 19.0
+    device = create(f"{SEED},seconds=0.5,{SMALL},steer={script}", paced=False)
+    info = device.open(MonotonicClock())
+    assert info.streams == {"video", "events"} and info.sample_rate_hz == 0
+    for frame, same in zip(frames, all_of(device, "video"), strict=True):
+        assert isinstance(same, Frame)
+        np.testing.assert_array_equal(frame.pixels, same.pixels)
+    device.close()
+
+
+def test_a_bad_script_or_lock_step_without_one_is_said_at_once(script: Path) -> None:
+    script.write_text('{"at_s": 1, "zoom": 9}')
+    with pytest.raises(ConfigError, match="line 1: expected a number between 1 and 3 as zoom, got 9"):
+        create(f"1,steer={script}", paced=True)
+    with pytest.raises(SourceError, match="cannot be lock-step: say steer=FILE"):
+        create("1,steer=live", paced=False)
+
+
+def test_live_a_command_shows_at_once_and_the_truth_holds_the_script_that_repeats_it(tmp_path: Path) -> None:
+    device = create(f"{SEED},seconds=2,{SMALL},steer=live", paced=True)
+    assert isinstance(device, Steerable) and device.steerable
+    clock = MonotonicClock()
+    device.open(clock)
+    frames = all_of(device, "video", 20)
+    device.steer(SteerCommand(move_mm=(4.0, 0.0, 9.0), gain_step_db=6.0))
+    given_ns = clock.now_ns()
+    shown_ns = None
+    for _ in range(40):
+        frame = device.read("video", 10.0)
+        assert isinstance(frame, Frame) and isinstance(frames[-1], Frame)
+        if shown_ns is None and np.abs(frame.pixels.astype(int) - frames[-1].pixels).mean() > 8.0:
+            shown_ns = clock.now_ns()
+        frames.append(frame)
+    assert shown_ns is not None, "the command never showed"
+    assert (shown_ns - given_ns) / 1e9 < 0.5
+    events = [item.data for item in all_of(device, "events") if isinstance(item, TimelineEvent)]
+    device.close()
+    said = [event for event in events if event.get("event") == "steered"]
+    assert len(said) == 1 and said[0]["gain_step_db"] == 6.0
+    file = tmp_path / "again.jsonl"
+    file.write_text("".join(json.dumps({k: v for k, v in event.items() if k != "event"}) + "\n" for event in said))
+    again = Scan(parse_settings(f"{SEED},seconds=2,{SMALL},steer={file}"))
+    for frame, same in zip(frames, again.frames(), strict=True):
+        assert isinstance(frame, Frame)
+        np.testing.assert_array_equal(frame.pixels, same.pixels)
+    truths = [event for event in events if "frame_index" in event]
+    assert truths == [dict(event.data) for event in again.events() if "frame_index" in event.data]
