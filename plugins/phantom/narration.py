@@ -34,8 +34,9 @@ _HUM_HZ = 50.0
 _BEEP_SHARE = 0.5
 """Of machines beep when the image freezes."""
 _BEEP_HZ, _BEEP_S, _BEEP_LEVEL = 1200.0, 0.08, 0.05
+# "en" is British English: espeak-ng knows it by "en-gb" too, but then leaves out the timbre without a word.
 _ACCENTS: Mapping[Population, tuple[str, ...]] = {
-    "usual": ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-029"),
+    "usual": ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-029"),
     "unseen": ("en-gb-x-gbclan", "en-gb-x-gbcwmd"),
 }
 _TIMBRES: Mapping[Population, tuple[str, ...]] = {

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,11 @@ import pytest
 from assistant.class_list import load_class_list
 from assistant.contracts import Frame
 from plugins.phantom.fetal_motion import FetalMotion
-from plugins.phantom.narration import SAMPLE_RATE_HZ, Narration
+from plugins.phantom.narration import SAMPLE_RATE_HZ, Narration, Voice, choose_voice, speak
 from plugins.phantom.phrases import PLANE_TALK
 from plugins.phantom.planes import BACKGROUND
 from plugins.phantom.scan import FPS, Scan
-from plugins.phantom.settings import ScanSettings
+from plugins.phantom.settings import Population, ScanSettings
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,18 @@ def test_utterances_are_heard_when_the_truth_says(scan: Scan) -> None:
     silence = sound[:end][~speech[:end]]
     assert np.sqrt(np.mean(silence**2)) < 0.006  # the room's noise, and a beep now and then
     assert np.sqrt(np.mean(sound[speech] ** 2)) > 0.05
+
+
+def test_voices_sound_different_and_belong_to_one_population() -> None:
+    usual, unseen = (
+        {voice.name: voice for voice in (choose_voice(np.random.default_rng(k), name) for k in range(200))}
+        for name in get_args(Population)
+    )
+    assert not usual.keys() & unseen.keys()
+    speeds = [{choose_voice(np.random.default_rng(k), name).speed for k in range(200)} for name in get_args(Population)]
+    assert min(speeds[0]) > max(speeds[1])
+    sounds = {speak("a", Voice(name, 150, 50)).tobytes() for name in usual | unseen}
+    assert len(sounds) == len(usual) + len(unseen) > 25
 
 
 def test_gaze_rests_on_the_structures_of_the_plane(scan: Scan) -> None:
