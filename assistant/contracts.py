@@ -245,7 +245,7 @@ class SteerCommand:
 
 @runtime_checkable
 class Steerable(Protocol):
-    """What a device is besides when its probe can be moved by whoever watches.
+    """What a device, and a run of it, is besides when its probe can be moved by whoever watches.
 
     Attributes:
         steerable: it can be moved in this run; else it plays by itself.

@@ -19,7 +19,7 @@ from assistant.admission import load_engine
 from assistant.bundle import default_model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import Clock, DeviceInfo, ModelBundle
+from assistant.contracts import Clock, DeviceInfo, ModelBundle, Steerable
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
@@ -131,7 +131,8 @@ def start_run(
             with opened:
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
-        run = Run(state, leading, accompanying, stopping, finish)
+        steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
+        run = Run(state, leading, accompanying, stopping, finish, steered)
         run.start()
         return run
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from assistant.contracts import Steerable, SteerCommand
 from assistant.errors import SonocueError
 from assistant.loops import Loop
 from assistant.snapshot import Snapshot
@@ -17,7 +18,7 @@ _GRACE_S = 1.0
 
 
 class Run:
-    """A live or lock-step run. Implements ``snapshot.SnapshotSource``.
+    """A live or lock-step run. Implements ``snapshot.SnapshotSource`` and ``contracts.Steerable``.
 
     Args:
         state: what the loops report to.
@@ -25,6 +26,7 @@ class Run:
         accompanying: further loops that end by themselves when their stream ends.
         stopping: set when all loops shall end.
         finish: closes devices and recording, given whether the run was complete and why not; returns the session.
+        steered: the source, when its probe can be moved.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Run:
         accompanying: Mapping[str, Loop],
         stopping: threading.Event,
         finish: Callable[[bool, str], Path | None],
+        steered: Steerable | None = None,
     ) -> None:
         self._state = state
         self._leading = leading
         self._accompanying = accompanying
         self._stopping = stopping
         self._finish = finish
+        self._steered = steered
         self._failures: list[str] = []
         self._session: Path | None = None
         self._ended = threading.Event()
@@ -56,6 +60,16 @@ class Run:
     def stop(self) -> None:
         """Ask the run to end; returns at once."""
         self._stopping.set()
+
+    @property
+    def steerable(self) -> bool:
+        """See ``contracts.Steerable``."""
+        return self._steered is not None
+
+    def steer(self, command: SteerCommand) -> None:
+        """See ``contracts.Steerable``; of no effect on a source that plays by itself."""
+        if self._steered is not None:
+            self._steered.steer(command)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the session is closed; False when ``timeout_s`` passed before."""

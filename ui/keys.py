@@ -1,6 +1,6 @@
 """Every action of the window: its keys, its button in the footer, its line in the help. On Qt's main thread.
 
-One table for all three, so that no key goes unmentioned.
+One table for all three, so that no key goes unmentioned; the keys that steer (``steering.py``) stand in the help alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from ui import theme
+from ui.steering import MOUSE_HELP, STEERING_KEYS
+
+_ROW_EM = 2.3
+_ARROWS = {"Left": "\u2190", "Right": "\u2192", "Up": "\u2191", "Down": "\u2193"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +133,27 @@ class Footer(QWidget):
 
 
 class KeyHelp(QWidget):
-    """The list of keys, over the image until it is asked away."""
+    """The list of keys, over the image until it is asked away.
 
-    def __init__(self, parent: QWidget) -> None:
+    Args:
+        parent: the window.
+        steering: the source can be steered: its keys stand in the list too.
+    """
+
+    def __init__(self, parent: QWidget, *, steering: bool = False) -> None:
         super().__init__(parent)
+        self._rows = [(action.keys, action.explanation) for action in ACTIONS]
+        if steering:
+            self._rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
+            self._rows.append((("Mouse",), MOUSE_HELP))
         self.setAccessibleName("Keys")
-        self.setAccessibleDescription("; ".join(f"{' or '.join(a.keys)}: {a.explanation}" for a in ACTIONS))
+        self.setAccessibleDescription("; ".join(f"{' or '.join(keys)}: {says}" for keys, says in self._rows))
         self.hide()
 
     def sizeHint(self) -> QSize:
         """A heading and a row an action."""
         unit = theme.em(self)
-        return QSize(36 * unit, round((5.2 + 2.3 * len(ACTIONS)) * unit))
+        return QSize(36 * unit, round((5.2 + _ROW_EM * len(self._rows)) * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Keys on the left, sentences on the right."""
@@ -154,11 +167,12 @@ class KeyHelp(QWidget):
         inner = area.adjusted(1.8 * unit, 1.3 * unit, -1.8 * unit, -1.3 * unit)
         heading = QRectF(inner.left(), inner.top(), inner.width(), 1.8 * unit)
         theme.write(painter, heading, "Keys", theme.TEXT, 1.4 * unit, bold=True)
-        for number, action in enumerate(ACTIONS):
-            row = QRectF(inner.left(), heading.bottom() + (0.7 + 2.3 * number) * unit, inner.width(), 2.0 * unit)
+        for number, (keys, explanation) in enumerate(self._rows):
+            row = QRectF(inner.left(), heading.bottom() + (0.7 + _ROW_EM * number) * unit, inner.width(), 2.0 * unit)
             left = row.left()
-            for key in action.keys:
-                wide = (1.8 if len(key) == 1 else 2.8) * unit
-                keycap(painter, QRectF(left, row.top() + 0.15 * unit, wide, 1.7 * unit), key, unit)
+            for key in (_ARROWS.get(key, key) for key in keys):
+                wide = (1.4 + 0.5 * len(key)) * unit
+                cap = QRectF(left, row.top() + 0.15 * unit, wide, 1.7 * unit)
+                keycap(painter, cap, key, unit)
                 left += wide + 0.4 * unit
-            theme.write(painter, row.adjusted(6.2 * unit, 0, 0, 0), action.explanation, theme.TEXT, unit)
+            theme.write(painter, row.adjusted(6.2 * unit, 0, 0, 0), explanation, theme.TEXT, unit)

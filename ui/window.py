@@ -11,7 +11,7 @@ from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShor
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock
+from assistant.contracts import Clock, Steerable
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from ui import theme
@@ -24,6 +24,7 @@ from ui.keys import ACTIONS, Footer, KeyHelp
 from ui.plane_card import PlaneCard
 from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
+from ui.steering import Steering
 from ui.stills import ScreenshotKeeper, save_still
 from ui.words import banners, statement
 
@@ -86,9 +87,12 @@ class Window(QWidget):
         self._image_view, self._side = ImageView(self), QWidget(self)
         self._plane_card, self._checklist = PlaneCard(self._side), Checklist(self._side)
         self._legend, self._sound_meter = GazeLegend(self._side), SoundMeter(self._side)
-        self._facts, self._help = RunFacts(self._side), KeyHelp(self)
+        steered = run if isinstance(run, Steerable) and run.steerable else None
+        self._facts, self._help = RunFacts(self._side), KeyHelp(self, steering=steered is not None)
         self._lay_out()
         self._connect_actions()
+        if steered is not None:
+            Steering(steered, self, self._image_view)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)
