@@ -2,8 +2,8 @@
 
 One thread (``phantom-reader``) reads the pipe into a bounded queue for each stream. The pipe and the queue of frames
 hold the renderer back: it is about a second ahead. Steered live, it is not ahead at all: each frame is asked for when
-the one before it was due, with the commands until then (``render_process.py``). Nothing is shared with it but pipes, so
-that closing, or the death of either process, ends the other.
+the one before it was due, with the commands until then (``render_process.py``), by whichever stream is read first.
+Nothing is shared with it but pipes, so that closing, or the death of either process, ends the other.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from plugins.phantom.steering import script_line
 
 # How much of each stream waits at most. Frames hold the renderer back; of another stream the oldest are given up.
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
+_STEERED_CAPACITY = 4
+"""Frames that wait at most when steered live: who steers wants the newest, even where somebody reads too slowly."""
 _MAX_COMMANDS = 1000
 """That wait for the next frame; of more, the oldest are given up."""
 _PIPE_BYTES = 1 << 20
@@ -57,8 +59,11 @@ class RenderedScan:
             raise SourceError(f"the software scanner's process cannot be started: {error}") from error
         _widen(self._process.stdout)
         self._queues: dict[StreamKind, deque[StreamItem]] = {stream: deque(maxlen=n) for stream, n in _CAPACITY.items()}
+        if settings.steer == LIVE:
+            self._queues["video"] = deque(maxlen=_STEERED_CAPACITY)
         self._waiting: dict[StreamKind, int] = dict.fromkeys(_CAPACITY, 0)
         self._steered_live = settings.steer == LIVE
+        self._asked = False
         self._commands: deque[SteerCommand] = deque(maxlen=_MAX_COMMANDS)
         self._changed = threading.Condition()
         self._closed = False
@@ -80,9 +85,9 @@ class RenderedScan:
         """The items of one stream as they come; waits for them. Raises ``SourceError`` when the process failed."""
         queue = self._queues[stream]
         while True:
-            if stream == "video" and self._steered_live:
-                self._ask_for_a_frame()
             with self._changed:
+                if self._steered_live and not queue and not self._asked:
+                    self._ask_for_a_frame()
                 self._waiting[stream] += 1
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: queue or self._ended or self._closed)
@@ -107,6 +112,8 @@ class RenderedScan:
         self._reader.join()
 
     def _ask_for_a_frame(self) -> None:
+        """With the lock held. The process then reads: it has sent all that was asked for before."""
+        self._asked = True
         lines = []
         while self._commands:
             lines.append(json.dumps(script_line(0.0, self._commands.popleft())) + "\n")
@@ -139,13 +146,14 @@ class RenderedScan:
         with self._changed:
             if isinstance(item, Frame):
                 self._changed.wait_for(self._may_go_on)
+                self._asked = False
             self._queues[_stream_of(item)].append(item)
             self._changed.notify_all()
 
     def _may_go_on(self) -> bool:
         """There is room for a frame; or somebody waits for another stream, and then the oldest frame is given up."""
         starving = any(self._waiting[stream] and not queue for stream, queue in self._queues.items())
-        return self._closed or starving or len(self._queues["video"]) < _CAPACITY["video"]
+        return self._closed or starving or self._steered_live or len(self._queues["video"]) < _CAPACITY["video"]
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

@@ -215,3 +215,14 @@ def test_live_a_command_shows_at_once_and_the_truth_holds_the_script_that_repeat
         np.testing.assert_array_equal(frame.pixels, same.pixels)
     truths = [event for event in events if "frame_index" in event]
     assert truths == [dict(event.data) for event in again.events() if "frame_index" in event.data]
+
+
+def test_live_truth_goes_on_when_images_are_no_longer_read() -> None:
+    """As at the end of a run: one thread has stopped, and the other must not hang."""
+    device = create(f"{SEED},{SMALL},steer=live", paced=True)
+    device.open(MonotonicClock())
+    assert len(all_of(device, "video", 3)) == 3
+    assert len(all_of(device, "events", 12)) == 12
+    (frame,) = all_of(device, "video", 1)
+    assert isinstance(frame, Frame) and frame.index > 3, "the oldest that nobody wanted are given up"
+    device.close()
