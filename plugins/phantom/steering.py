@@ -2,7 +2,8 @@
 
 A script is a file of JSON lines, one command each, with the fields of ``assistant.contracts.SteerCommand`` and
 ``at_s``, seconds since the scan began: ``{"at_s": 1.5, "move_mm": [0, 0, 4], "turn_deg": [10, 0, 0], "over_s": 2}``.
-Seed and script together give the scan bit for bit. The hand does not wobble; the fetus moves on under it.
+The lines that a session steered live has in its timeline will do. Seed and script together give the scan bit for bit.
+The hand does not wobble; the fetus moves on under it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "zoom_step": (-2.0, 2.0),
 }
 _VECTORS = ("move_mm", "turn_deg")
+_TIMELINE_KEYS = ("captured_ns", "kind", "event")
 _START_OBLIQUE_DEG = 30.0
 
 
@@ -140,6 +142,8 @@ def parse_command(line: str, place: str) -> TimedCommand:
         raise ConfigError(f"{place}: expected a command as JSON, got '{line.strip()[:60]}'") from error
     if not isinstance(found, dict):
         raise ConfigError(f'{place}: expected an object such as {{"at_s": 1.5, "zoom": 2}}, got {line.strip()[:60]}')
+    if found.get("event") == "steered":
+        found = {name: value for name, value in found.items() if name not in _TIMELINE_KEYS}
     known = ["at_s", *(field.name for field in fields(SteerCommand))]
     if strange := sorted(set(found) - set(known)):
         raise ConfigError(f"{place}: unknown '{strange[0]}': there are {', '.join(known)}")

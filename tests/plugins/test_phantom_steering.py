@@ -208,7 +208,7 @@ def test_live_a_command_shows_at_once_and_the_truth_holds_the_script_that_repeat
     said = [event for event in events if event.get("event") == "steered"]
     assert len(said) == 1 and said[0]["gain_step_db"] == 6.0
     file = tmp_path / "again.jsonl"
-    file.write_text("".join(json.dumps({k: v for k, v in event.items() if k != "event"}) + "\n" for event in said))
+    file.write_text("".join(json.dumps({"captured_ns": 7, "kind": "event", **event}) + "\n" for event in said))
     again = Scan(parse_settings(f"{SEED},seconds=2,{SMALL},steer={file}"))
     for frame, same in zip(frames, again.frames(), strict=True):
         assert isinstance(frame, Frame)
