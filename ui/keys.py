@@ -12,6 +12,7 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from ui import theme
+from ui.gamepad import GAMEPAD_HELP
 from ui.steering import MOUSE_HELP, STEERING_KEYS
 
 _ROW_EM = 2.3
@@ -138,14 +139,17 @@ class KeyHelp(QWidget):
     Args:
         parent: the window.
         steering: the source can be steered: its keys stand in the list too.
+        gamepad: and there is a gamepad.
     """
 
-    def __init__(self, parent: QWidget, *, steering: bool = False) -> None:
+    def __init__(self, parent: QWidget, *, steering: bool = False, gamepad: bool = False) -> None:
         super().__init__(parent)
         self._rows = [(action.keys, action.explanation) for action in ACTIONS]
         if steering:
             self._rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
             self._rows.append((("Mouse",), MOUSE_HELP))
+        if gamepad:
+            self._rows.append((("Gamepad",), GAMEPAD_HELP))
         self.setAccessibleName("Keys")
         self.setAccessibleDescription("; ".join(f"{' or '.join(keys)}: {says}" for keys, says in self._rows))
         self.hide()

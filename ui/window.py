@@ -17,6 +17,7 @@ from assistant.snapshot import Snapshot, SnapshotSource
 from ui import theme
 from ui.banners import Banners
 from ui.checklist import Checklist
+from ui.gamepad import Gamepad, open_gamepad
 from ui.gaze_legend import GazeLegend
 from ui.header import Header
 from ui.image_view import ImageView
@@ -88,11 +89,15 @@ class Window(QWidget):
         self._plane_card, self._checklist = PlaneCard(self._side), Checklist(self._side)
         self._legend, self._sound_meter = GazeLegend(self._side), SoundMeter(self._side)
         steered = run if isinstance(run, Steerable) and run.steerable else None
-        self._facts, self._help = RunFacts(self._side), KeyHelp(self, steering=steered is not None)
+        pad = None if steered is None else open_gamepad()
+        self._facts = RunFacts(self._side)
+        self._help = KeyHelp(self, steering=steered is not None, gamepad=pad is not None)
         self._lay_out()
         self._connect_actions()
         if steered is not None:
             Steering(steered, self, self._image_view)
+            if pad is not None:
+                Gamepad(steered, pad, self)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)

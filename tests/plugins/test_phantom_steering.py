@@ -148,17 +148,13 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_a_script_gives_the_same_scan_with_error_and_quality_of_each_frame(script: Path) -> None:
-    settings = parse_settings(f"{SEED},seconds=0.5,{SMALL},steer={script}")
-    one, again = ([*Scan(settings).items()] for _ in range(2))
-    frames = [item for item in one if isinstance(item, Frame)]
-    truths = [item.data for item in one if isinstance(item, TimelineEvent) and "frame_index" in item.data]
-    assert len(one) == 1 + 2 * len(frames) == 31, "neither sound nor gaze"
-    for item, same in zip(one, again, strict=True):
-        if isinstance(item, Frame) and isinstance(same, Frame):
-            np.testing.assert_array_equal(item.pixels, same.pixels)
-        else:
-            assert item == same
-    scan = Scan(settings)
+    argument = f"{SEED},seconds=0.5,{SMALL},steer={script}"
+    scan = Scan(parse_settings(argument))
+    items = list(scan.items())
+    frames = [item for item in items if isinstance(item, Frame)]
+    events = [item.data for item in items if isinstance(item, TimelineEvent)]
+    truths = [data for data in events if "frame_index" in data]
+    assert len(items) == 1 + 2 * len(frames) == 31, "neither sound nor gaze"
     for truth, time_s in ((truths[0], 0.0), (truths[8], 8 / 30)):
         pose = scan.operator().at(time_s).pose
         assert set(truth["errors"]) == {plane.name for plane in scan.fetus.planes}
@@ -169,12 +165,13 @@ def test_a_script_gives_the_same_scan_with_error_and_quality_of_each_frame(scrip
     assert truths[0]["errors"] != truths[8]["errors"]
     assert [truth["frozen"] for truth in truths] == [False] * 12 + [True] * 3
     assert truths[5]["sector"][2] > truths[6]["sector"][2] + 19.0
-    device = create(f"{SEED},seconds=0.5,{SMALL},steer={script}", paced=False)
+    device = create(argument, paced=False)
     info = device.open(MonotonicClock())
     assert info.streams == {"video", "events"} and info.sample_rate_hz == 0
     for frame, same in zip(frames, all_of(device, "video"), strict=True):
         assert isinstance(same, Frame)
         np.testing.assert_array_equal(frame.pixels, same.pixels)
+    assert events == [item.data for item in all_of(device, "events") if isinstance(item, TimelineEvent)]
     device.close()
 
 
@@ -187,15 +184,15 @@ def test_a_bad_script_or_lock_step_without_one_is_said_at_once(script: Path) -> 
 
 
 def test_live_a_command_shows_at_once_and_the_truth_holds_the_script_that_repeats_it(tmp_path: Path) -> None:
-    device = create(f"{SEED},seconds=2,{SMALL},steer=live", paced=True)
+    device = create(f"{SEED},seconds=1,{SMALL},steer=live", paced=True)
     assert isinstance(device, Steerable) and device.steerable
     clock = MonotonicClock()
     device.open(clock)
-    frames = all_of(device, "video", 20)
+    frames = all_of(device, "video", 10)
     device.steer(SteerCommand(move_mm=(4.0, 0.0, 9.0), gain_step_db=6.0))
     given_ns = clock.now_ns()
     shown_ns = None
-    for _ in range(40):
+    for _ in range(20):
         frame = device.read("video", 10.0)
         assert isinstance(frame, Frame) and isinstance(frames[-1], Frame)
         if shown_ns is None and np.abs(frame.pixels.astype(int) - frames[-1].pixels).mean() > 8.0:
@@ -209,7 +206,7 @@ def test_live_a_command_shows_at_once_and_the_truth_holds_the_script_that_repeat
     assert len(said) == 1 and said[0]["gain_step_db"] == 6.0
     file = tmp_path / "again.jsonl"
     file.write_text("".join(json.dumps({"captured_ns": 7, "kind": "event", **event}) + "\n" for event in said))
-    again = Scan(parse_settings(f"{SEED},seconds=2,{SMALL},steer={file}"))
+    again = Scan(parse_settings(f"{SEED},seconds=1,{SMALL},steer={file}"))
     for frame, same in zip(frames, again.frames(), strict=True):
         assert isinstance(frame, Frame)
         np.testing.assert_array_equal(frame.pixels, same.pixels)

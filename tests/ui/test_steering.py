@@ -1,7 +1,12 @@
 """Steering from the window: keys and mouse become commands to the run; a source that plays by itself gets none."""
 
+import os
+import struct
+from dataclasses import astuple
+
 import pytest
-from PyQt6.QtCore import QPoint, QPointF, Qt
+from PyQt6 import sip
+from PyQt6.QtCore import QObject, QPoint, QPointF, Qt
 from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
@@ -9,6 +14,7 @@ from PyQt6.QtWidgets import QApplication
 from assistant.contracts import SteerCommand
 from tests.ui.conftest import ARTEFACTS
 from tests.ui.scripted_run import ScriptedRun, live
+from ui.gamepad import BUTTONS, LEFT_X, LEFT_Y, RIGHT_TRIGGER, RIGHT_X, RIGHT_Y, A, Gamepad, commanded, open_gamepad
 from ui.image_view import ImageView
 from ui.keys import ACTIONS, KeyHelp
 from ui.steering import STEERING_KEYS
@@ -81,3 +87,50 @@ def test_a_source_that_plays_by_itself_is_not_steered(open_window, manual_clock,
     QTest.mousePress(window.findChild(ImageView), Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
     assert run.commands == []
     assert "Slide" not in window.findChild(KeyHelp).accessibleDescription()
+
+
+def test_axes_of_a_gamepad_are_velocities_in_the_probes_own_frame():
+    assert commanded({LEFT_X: 0.1, RIGHT_Y: -0.1, RIGHT_TRIGGER: -1.0}, 1.0) is None, "at rest, as good as a pad rests"
+    assert commanded({LEFT_X: 0.5}, 0.1).move_mm == pytest.approx((1.5, 0.0, 0.0))
+    forwards = commanded({LEFT_Y: -1.0, RIGHT_Y: -1.0, RIGHT_X: 1.0, RIGHT_TRIGGER: 1.0}, 0.1)
+    assert forwards.move_mm == pytest.approx((0.0, 3.0, 3.0))
+    assert forwards.turn_deg == pytest.approx((4.5, 4.5, 0.0))
+
+
+def test_what_a_gamepads_file_says_is_sent_until_the_stick_is_let_go_or_unplugged(qtbot):
+    """Through a pipe instead of the kernel's device, in the kernel's own format."""
+    reading, writing = os.pipe()
+    run, owner = SteerableRun([live()]), QObject()
+    pad = Gamepad(run, reading, owner)
+
+    def say(value, kind, number):
+        os.write(writing, struct.pack("<IhBB", 0, value, kind, number))
+
+    say(1, 0x81, A)  # the state at the beginning is not a press
+    say(1, 0x01, A)
+    qtbot.waitUntil(lambda: run.commands == [BUTTONS[A]])
+    say(32767, 0x02, LEFT_X)
+    qtbot.waitUntil(lambda: len(run.commands) >= 4)
+    assert run.commands[-1] == commanded({LEFT_X: 1.0}, 0.033)
+    say(0, 0x02, LEFT_X)
+    qtbot.waitUntil(lambda: not pad._timer.isActive())
+    say(-32767, 0x02, LEFT_Y)
+    qtbot.waitUntil(pad._timer.isActive)
+    os.close(writing)
+    qtbot.waitUntil(lambda: not pad._timer.isActive())
+    assert all(astuple(command)[2:] == astuple(SteerCommand())[2:] for command in run.commands[1:])
+    sip.delete(owner)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(reading)
+
+
+def test_without_a_gamepad_there_is_none(tmp_path):
+    assert open_gamepad(tmp_path) is None
+
+
+def test_the_gamepad_of_this_machine_speaks():
+    file = open_gamepad()
+    if file is None:
+        pytest.skip("no gamepad is plugged in (/dev/input/js*)")
+    assert len(os.read(file, 8)) == 8, "the kernel says the state of each axis and button first"
+    os.close(file)
