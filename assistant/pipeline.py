@@ -19,7 +19,7 @@ from assistant.admission import load_engine
 from assistant.bundle import default_model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import Clock, DeviceInfo, ModelBundle, Steerable
+from assistant.contracts import Clock, DeviceInfo, ModelBundle
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
@@ -37,6 +37,7 @@ from assistant.run import Run
 from assistant.session.merge import merged
 from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
+from assistant.steering import Steerable
 
 
 def start_run(

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.contracts import Steerable, SteerCommand
 from assistant.errors import SonocueError
 from assistant.loops import Loop
 from assistant.snapshot import Snapshot
 from assistant.state import RunState
+from assistant.steering import Steerable, SteerCommand
 
 _GRACE_S = 1.0
 """How long a file's sound, gaze and events may outlast its images."""
 
 
 class Run:
-    """A live or lock-step run. Implements ``snapshot.SnapshotSource`` and ``contracts.Steerable``.
+    """A live or lock-step run. Implements ``snapshot.SnapshotSource`` and ``steering.Steerable``.
 
     Args:
         state: what the loops report to.
@@ -63,11 +63,11 @@ class Run:
 
     @property
     def steerable(self) -> bool:
-        """See ``contracts.Steerable``."""
+        """See ``steering.Steerable``."""
         return self._steered is not None
 
     def steer(self, command: SteerCommand) -> None:
-        """See ``contracts.Steerable``; of no effect on a source that plays by itself."""
+        """See ``steering.Steerable``; of no effect on a source that plays by itself."""
         if self._steered is not None:
             self._steered.steer(command)
 

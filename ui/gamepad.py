@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, QSocketNotifier, QTimer
 
-from assistant.contracts import Steerable, SteerCommand
+from assistant.steering import Steerable, SteerCommand
 
 DEVICES = Path("/dev/input")
 LEFT_X, LEFT_Y, LEFT_TRIGGER, RIGHT_X, RIGHT_Y, RIGHT_TRIGGER = range(6)

@@ -11,7 +11,7 @@ from PyQt6.QtCore import QEvent, QObject, QPointF, Qt
 from PyQt6.QtGui import QKeySequence, QMouseEvent, QShortcut, QWheelEvent
 from PyQt6.QtWidgets import QWidget
 
-from assistant.contracts import Steerable, SteerCommand
+from assistant.steering import Steerable, SteerCommand
 
 _SLIDE_MM, _TURN_DEG = 1.0, 2.0
 """Of one key press; held, a key repeats some 25 times a second."""

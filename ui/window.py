@@ -11,9 +11,10 @@ from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShor
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock, Steerable
+from assistant.contracts import Clock
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
+from assistant.steering import Steerable
 from ui import theme
 from ui.banners import Banners
 from ui.checklist import Checklist

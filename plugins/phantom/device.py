@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assistant.contracts import Clock, Device, DeviceInfo, SteerCommand, StreamItem, StreamKind
+from assistant.contracts import Clock, Device, DeviceInfo, StreamItem, StreamKind
 from assistant.errors import EndOfStream, SourceError
 from assistant.playback import MediaStream, Playback
+from assistant.steering import SteerCommand
 from plugins.phantom.live import RenderedScan
 from plugins.phantom.machines import choose_console
 from plugins.phantom.narration import SAMPLE_RATE_HZ, require_espeak

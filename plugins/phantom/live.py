@@ -20,8 +20,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO
 
-from assistant.contracts import AudioBlock, Frame, GazeSample, SteerCommand, StreamItem, StreamKind
+from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind
 from assistant.errors import SourceError
+from assistant.steering import SteerCommand
 from plugins.phantom.messages import receive
 from plugins.phantom.settings import LIVE, ScanSettings
 from plugins.phantom.steering import script_line

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 
 import cv2
 
-from assistant.contracts import SteerCommand
 from assistant.errors import SonocueError
+from assistant.steering import SteerCommand
 from plugins.phantom.messages import send
 from plugins.phantom.scan import Scan
 from plugins.phantom.settings import LIVE, ScanSettings

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from assistant.contracts import AudioBlock, Frame, GazeSample, SteerCommand, StreamItem, StreamKind, TimelineEvent
+from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent
+from assistant.steering import SteerCommand
 from plugins.phantom.anatomy import Fetus, build_fetus
 from plugins.phantom.bmode import BModeRenderer
 from plugins.phantom.gaze import SimulatedGaze

@@ -1,6 +1,6 @@
 """The probe in somebody's hand: an operator that moves by commands, from a script or while the scan goes on.
 
-A script is a file of JSON lines, one command each, with the fields of ``assistant.contracts.SteerCommand`` and
+A script is a file of JSON lines, one command each, with the fields of ``assistant.steering.SteerCommand`` and
 ``at_s``, seconds since the scan began: ``{"at_s": 1.5, "move_mm": [0, 0, 4], "turn_deg": [10, 0, 0], "over_s": 2}``.
 The lines that a session steered live has in its timeline will do. Seed and script together give the scan bit for bit.
 The hand does not wobble; the fetus moves on under it.
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from assistant.contracts import SteerCommand
 from assistant.errors import ConfigError
+from assistant.steering import SteerCommand
 from plugins.phantom.anatomy import Fetus
 from plugins.phantom.fetal_motion import FetalMotion
 from plugins.phantom.geometry import Float64Array, Pose, Sector

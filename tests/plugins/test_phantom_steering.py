@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Device, Frame, Steerable, SteerCommand, StreamItem, StreamKind, TimelineEvent
+from assistant.contracts import Device, Frame, StreamItem, StreamKind, TimelineEvent
 from assistant.errors import ConfigError, EndOfStream, SourceError
+from assistant.steering import Steerable, SteerCommand
 from plugins.phantom.anatomy import Fetus
 from plugins.phantom.device import create
 from plugins.phantom.fetal_motion import FetalMotion

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
-from assistant.contracts import SteerCommand
+from assistant.steering import SteerCommand
 from tests.ui.conftest import ARTEFACTS
 from tests.ui.scripted_run import ScriptedRun, live
 from ui.gamepad import BUTTONS, LEFT_X, LEFT_Y, RIGHT_TRIGGER, RIGHT_X, RIGHT_Y, A, Gamepad, commanded, open_gamepad
