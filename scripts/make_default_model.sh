@@ -5,7 +5,7 @@
 #
 #   scripts/make_default_model.sh [WORK_FOLDER]
 #
-# WORK_FOLDER (default: runs/default) keeps the sessions (about 3 GB) and the run; what is there already is used again.
+# WORK_FOLDER (default: runs/default) keeps the sessions (about 2.5 GB) and the run; what is there already is used again.
 set -eu
 cd "$(dirname "$0")/.."
 work=${1:-runs/default}
@@ -13,7 +13,7 @@ sonocue=.venv/bin/sonocue
 [ -x "$sonocue" ] || sonocue=sonocue
 
 mkdir -p "$work"
-[ -d "$work/sessions" ] || "$sonocue" phantom make "$work/sessions" --subjects 48 --unseen 8 --seed 1 --seconds 90
+[ -d "$work/sessions" ] || "$sonocue" phantom make "$work/sessions" --subjects 80 --unseen 16 --seed 1 --seconds 45
 "$sonocue" train all trainer/configs/default.toml "$work/sessions" "$work/run"
 
 target=assistant/models/default

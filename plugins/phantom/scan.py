@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent
+from assistant.contracts import AudioBlock, Frame, GazeSample, StreamItem, StreamKind, TimelineEvent, UInt8Array
 from assistant.steering import SteerCommand
 from plugins.phantom.anatomy import Fetus, build_fetus
 from plugins.phantom.bmode import BModeRenderer
@@ -71,8 +71,7 @@ class Scan:
         operator, renderer = self.operator(), self.renderer()
         for index, captured_ns in self._ticks(FPS):
             moment = operator.at(captured_ns / SECOND_NS)
-            grey = renderer.grey(moment.pose, moment.view, moment.body_s, index)
-            yield Frame(index, captured_ns, self.screen.show(grey, moment))
+            yield Frame(index, captured_ns, self.image(renderer, moment))
 
     def sound(self) -> Generator[AudioBlock, None, None]:
         """The narration."""
@@ -123,8 +122,12 @@ class Scan:
                 yield TimelineEvent(captured_ns, "event", {"event": "steered", **script_line(time_s, command)})
             moment = hand.at(time_s)
             yield TimelineEvent(captured_ns, "truth", self._truth_of(index, moment))
-            grey = renderer.grey(moment.pose, moment.view, moment.body_s, index)
-            yield Frame(index, captured_ns, self.screen.show(grey, moment))
+            yield Frame(index, captured_ns, self.image(renderer, moment))
+
+    def image(self, renderer: BModeRenderer, moment: Moment) -> UInt8Array:
+        """The screen. While it is held nothing changes in it, the noise neither."""
+        grey = renderer.grey(moment.pose, moment.view, moment.body_s, round(moment.body_s * FPS))
+        return self.screen.show(grey, moment)
 
     def _subject_truth(self) -> Iterator[TimelineEvent]:
         yield TimelineEvent(0, "truth", subject_truth(self.fetus))

@@ -136,6 +136,9 @@ def test_a_frozen_image_stands_still_and_the_console_follows_no_plane(scan: Scan
         assert early.body_s == late.body_s
         np.testing.assert_array_equal(early.pose.face_mm, late.pose.face_mm)
         assert not path.at(visit.freeze_end_s).frozen
+    visit, renderer = frozen[0], scan.renderer()
+    held = [scan.image(renderer, path.at(visit.freeze_start_s + share * 0.1)) for share in (0.1, 0.9)]
+    np.testing.assert_array_equal(*held)
     depths = {view.sector.depth_mm for view in (visit.view for visit in visits)}
     for depth_mm in depths:  # each of them with every plane
         assert len({visit.plane.name for visit in visits if visit.view.sector.depth_mm == depth_mm}) > 8
