@@ -42,7 +42,7 @@ def paint_face(canvas: Canvas, middle_mm: Float64Array, physique: Physique) -> L
     return {
         "forehead": middle_mm + point(0, 31.0 * physique.head_length - 0.7, 1.0),
         "nasal bone": at(0, 31.4, -10.0),
-        "nose tip": at(0, 35.0 + nose, -15.5),
+        "nose tip": at(0, 36.2 + nose, -15.3),
         "upper lip": at(0, 32.6, -19.8),
         "lower lip": at(0, 31.6, -25.8),
         "chin": at(0, 29.8 + chin, -29.0),
@@ -50,9 +50,9 @@ def paint_face(canvas: Canvas, middle_mm: Float64Array, physique: Physique) -> L
 
 
 def _paint_nose_and_lips(canvas: Canvas, at: Place, nose_mm: float) -> None:
-    tip = at(0, 35.0 + nose_mm, -15.5)
+    tip = at(0, 36.2 + nose_mm, -15.3)
     for tissue, thinner_mm in ((Tissue.SKIN, 0.0), (Tissue.MUSCLE, 0.6)):
-        canvas.capsule(tissue, at(0, 29.5, -6.0), tip, 2.5 - thinner_mm)
+        canvas.capsule(tissue, at(0, 29.5, -6.0), tip, 2.3 - thinner_mm)
         for side in (-1, 1):
             canvas.ellipsoid(tissue, at(3.2 * side, 32.6, -15.4), np.array([3.2, 3.0, 2.8]) - thinner_mm)
         canvas.ellipsoid(tissue, at(0, 31.4, -20.0), np.array([7.6, 3.6, 2.7]) - thinner_mm)
@@ -60,7 +60,7 @@ def _paint_nose_and_lips(canvas: Canvas, at: Place, nose_mm: float) -> None:
     canvas.capsule(Tissue.BONE, at(0, 30.0, -7.0), at(0, 32.6, -12.6), 0.8)
     for side in (-1, 1):
         canvas.ellipsoid(Tissue.FLUID, at(2.6 * side, 32.6, -15.9), (1.3, 3.2, 1.3))
-    canvas.ellipsoid(Tissue.FLUID, at(0, 30.6, -22.8), (6.8, 4.8, 0.9))
+    canvas.ellipsoid(Tissue.FLUID, at(0, 30.6, -22.8), (6.8, 4.8, 1.1))
 
 
 def _paint_jaws(canvas: Canvas, at: Place, chin_mm: float) -> None:

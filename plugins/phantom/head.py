@@ -32,11 +32,11 @@ def paint_head(canvas: Canvas, physique: Physique) -> Landmarks:
         return MIDDLE_MM + point(x / long, y * long, z)
 
     view, x, _, z = canvas.box(MIDDLE_MM - shape, MIDDLE_MM + shape)
-    view[(view == Tissue.BRAIN) & (np.abs(x - MIDDLE_MM[0]) < 0.65) & (z > MIDDLE_MM[2] - 9.0)] = Tissue.MEMBRANE
+    view[(view == Tissue.BRAIN) & (np.abs(x - MIDDLE_MM[0]) < 0.65) & (z > MIDDLE_MM[2] - 9.0)] = Tissue.FALX
     for side in (-1, 1):
         _paint_hemisphere(canvas, at, side, physique)
-    canvas.ellipsoid(Tissue.MEMBRANE, at(0, -16.5, -12.0), (2.0, 4.4, 4.0))  # the vermis
-    canvas.ellipsoid(Tissue.FLUID, at(0, -23.2, -13.6), (9.5, 3.2, 5.0), within=(Tissue.BRAIN, Tissue.MEMBRANE))
+    canvas.ellipsoid(Tissue.MEMBRANE, at(0, -16.5, -12.0), (2.4, 4.6, 4.4))  # the vermis
+    canvas.ellipsoid(Tissue.FLUID, at(0, -23.2, -13.6), (11.0, 3.6, 5.4), within=(Tissue.BRAIN, Tissue.MEMBRANE))
     canvas.ellipsoid(Tissue.MEMBRANE, at(0, 11.5, 1.5), (3.5, 6.0, 5.2))
     canvas.ellipsoid(Tissue.FLUID, at(0, 11.5, 1.5), (2.4, 5.0, 4.4))
     canvas.ellipsoid(Tissue.SKULL, at(0, 6.0, -18.5), (17.0, 12.0, 2.0), within=(Tissue.BRAIN,))  # base of the skull
@@ -65,7 +65,7 @@ def _paint_hemisphere(
     canvas.ellipsoid(Tissue.FLUID, frontal, (5.2, 2.6, 1.7), front)
     canvas.ellipsoid(Tissue.MEMBRANE, at(17.5 * side, 3.0, -1.0), (0.9, 7.0, 4.0), within=inside)  # insula
     lobe = at(5.6 * side, -16.5, -12.0)
-    canvas.ellipsoid(Tissue.FLUID, lobe, np.array([7.6, 6.8, 6.6]) * size, within=inside)
+    canvas.ellipsoid(Tissue.FLUID, lobe, np.array([8.4, 7.4, 7.0]) * size, within=inside)
     canvas.ellipsoid(Tissue.MEMBRANE, lobe, np.array([6.2, 5.6, 5.6]) * size)
     canvas.ellipsoid(Tissue.CEREBELLUM, lobe, np.array([5.1, 4.5, 4.6]) * size)
 

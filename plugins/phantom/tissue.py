@@ -57,6 +57,7 @@ class Tissue(IntEnum):
     CORD = 24
     PYRAMID = 25
     THYMUS = 26
+    FALX = 27
 
 
 # Backscatter (dB over liver), impedance (arbitrary, 0-255), attenuation (dB/mm, one way, at the nominal frequency).
@@ -72,7 +73,7 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.THALAMUS: (-17.0, 57, 0.10),
     Tissue.MEMBRANE: (10.0, 66, 0.20),
     Tissue.CHOROID: (7.0, 62, 0.16),
-    Tissue.CEREBELLUM: (-5.0, 59, 0.12),
+    Tissue.CEREBELLUM: (-12.0, 58, 0.10),
     Tissue.LUNG: (0.0, 60, 0.14),
     Tissue.LIVER: (0.0, 60, 0.14),
     Tissue.BOWEL: (1.0, 61, 0.16),
@@ -88,6 +89,7 @@ _PROPERTIES: dict[Tissue, tuple[float, int, float]] = {
     Tissue.CORD: (-16.0, 57, 0.10),
     Tissue.PYRAMID: (-15.0, 58, 0.12),
     Tissue.THYMUS: (-9.0, 60, 0.14),
+    Tissue.FALX: (-7.0, 70, 0.16),
 }
 
 

@@ -45,7 +45,7 @@ MADE_OF = {
     "descending aorta": LUMEN,
     "abdominal aorta": LUMEN,
     "umbilical vein": LUMEN,
-    "midline": {Tissue.MEMBRANE, Tissue.BRAIN},
+    "midline": {Tissue.FALX, Tissue.BRAIN},
     "cavum": {Tissue.FLUID},
     "lateral ventricle": {Tissue.FLUID},
     "choroid plexus": {Tissue.CHOROID},
