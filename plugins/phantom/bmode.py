@@ -53,6 +53,9 @@ _NOISE_DB = -44.0
 _SCATTERER_SD = 32.0
 _ROWS = N_SAMPLES // 2
 """Samples at which tissue is looked up."""
+_LOOK_UPS = 4
+"""Of scatterers for each sample, side by side within the beam: with fewer, speckle flickers under sideways motion."""
+_SHIFTS_BEAMS = (np.arange(_LOOK_UPS) + 0.5) / _LOOK_UPS - 0.5
 _BANDS = 16
 _ONE = np.ones(1)
 _LATTICE_CORNER_MM = np.full(3, -8.0 * N_SCATTERERS * SCATTERER_PITCH_MM)
@@ -109,7 +112,7 @@ class BModeRenderer:
         self._noise = (sigma * rng.standard_normal((N_SAMPLES, 4 * N_BEAMS))).astype(np.float32)
         self._wall_phase = rng.uniform(0.0, 2 * np.pi, 8)
         self._tissue_cells = np.empty((3, _ROWS * N_BEAMS), np.float32)
-        self._scatterer_cells = np.empty((3, 2 * N_SAMPLES * N_BEAMS), np.float32)
+        self._scatterer_cells = np.empty((3, _LOOK_UPS * N_SAMPLES * N_BEAMS), np.float32)
         self._optics = lru_cache(maxsize=16)(self._make_optics)
 
     def grey(self, pose: Pose, view: View, time_s: float, frame_index: int = 0) -> UInt8Array:
@@ -184,15 +187,18 @@ class BModeRenderer:
         cells = self._scatterer_cells
         _to_cells(pose, optics.fine_plane_mm, _LATTICE_CORNER_MM, SCATTERER_PITCH_MM, cells)
         if self._heart is not None:
-            for half in np.split(cells.reshape(3, 2 * N_SAMPLES, N_BEAMS), 2, axis=1):
-                _beat(half, _LATTICE_CORNER_MM, SCATTERER_PITCH_MM, self._heart, pose, sector, time_s)
+            for part in np.split(cells.reshape(3, _LOOK_UPS * N_SAMPLES, N_BEAMS), _LOOK_UPS, axis=1):
+                _beat(part, _LATTICE_CORNER_MM, SCATTERER_PITCH_MM, self._heart, pose, sector, time_s)
         x, y, z = cells.astype(np.int32) & (N_SCATTERERS - 1)
         z *= N_SCATTERERS
         z += y
         z *= N_SCATTERERS
         z += x
-        found = self._lattice.take(z, mode="clip").view(np.int8).reshape(2, N_SAMPLES, 2 * N_BEAMS)
-        return np.asarray(cv2.add(found[0], found[1], dtype=cv2.CV_32F), np.float32)
+        found = self._lattice.take(z, mode="clip").view(np.int8).reshape(_LOOK_UPS, N_SAMPLES, 2 * N_BEAMS)
+        echo = cv2.add(found[0], found[1], dtype=cv2.CV_32F)
+        for more in found[2:]:
+            cv2.add(echo, more, dst=echo, dtype=cv2.CV_32F)
+        return np.asarray(echo, np.float32)
 
     def _transmission(self, attenuation: UInt8Array, sector: Sector) -> Float32Array:
         """Amplitude that is left of a wave that went to each sample and back, ``(_ROWS, N_BEAMS)`` float32."""
@@ -204,11 +210,12 @@ class BModeRenderer:
     def _make_optics(self, sector: Sector) -> _Optics:
         machine = self._machine
         coarse_mm = 2 * sector.sample_mm * (np.arange(_ROWS, dtype=np.float32) + np.float32(0.25))
-        fine = [sector.plane_mm(sector.depths_mm(), shift_beams) for shift_beams in (-0.25, 0.25)]
+        fine = [sector.plane_mm(sector.depths_mm(), shift_beams) for shift_beams in _SHIFTS_BEAMS]
         depth_mm = sector.depths_mm()
         tissues, in_wall = self._wall(coarse_mm, sector.grid_mm(coarse_mm)[0])
-        spacing_mm = (sector.radius_mm + coarse_mm) * np.float32(0.5 * sector.beam_rad)
-        shared = np.maximum(0.0, 1.0 - spacing_mm / SCATTERER_PITCH_MM)  # of a beam's two look-ups
+        beam_mm = (sector.radius_mm + coarse_mm) * np.float32(sector.beam_rad)
+        apart = np.abs(_SHIFTS_BEAMS[:, None] - _SHIFTS_BEAMS[None, :]).ravel()
+        shared = np.maximum(0.0, 1.0 - apart[:, None] * beam_mm / SCATTERER_PITCH_MM).sum(axis=0)  # by the look-ups
         fall = np.exp(-coarse_mm / _HAZE_MM)[:, None]
         return _Optics(
             plane_mm=sector.plane_mm(coarse_mm),
@@ -216,7 +223,7 @@ class BModeRenderer:
             wall=acoustic(tissues),
             in_wall=in_wall,
             wall_samples=min(round(machine.wall_mm / sector.sample_mm), N_SAMPLES // 3),
-            pair=np.asarray(1.0 / _SCATTERER_SD / np.sqrt(2.0 + 2.0 * shared), np.float32)[:, None],
+            pair=np.asarray(1.0 / _SCATTERER_SD / np.sqrt(shared), np.float32)[:, None],
             haze_rise=np.asarray(1.0 / fall, np.float32),
             haze_fall=np.asarray(_HAZE * fall, np.float32),
             tgc_db=(_TGC_DB_PER_MM * machine.frequency_mhz / NOMINAL_MHZ * depth_mm)[:, None],

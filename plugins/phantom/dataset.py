@@ -14,8 +14,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from assistant.errors import ConfigError, SessionError
 from assistant.session.merge import record_unpaced
@@ -116,7 +117,7 @@ def _record_all(
 ) -> None:
     on_progress(0, len(scans))
     workers = min(len(scans), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         jobs = [pool.submit(record_subject, folder, scan, lossless=lossless) for scan in scans]
         try:
             for done, job in enumerate(as_completed(jobs), start=1):
@@ -155,8 +156,16 @@ class _StillClock:
         return 0
 
 
-def _one_thread() -> None:
-    """Each process uses one processor; the pool uses all."""
+def _begin_worker() -> None:
+    """Each process uses one processor, the pool uses all; and none outlives the command, however that ends."""
     import cv2
 
     cv2.setNumThreads(1)
+    Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

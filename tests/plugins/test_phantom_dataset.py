@@ -7,7 +7,9 @@ import multiprocessing
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,40 @@ def test_a_recording_process_that_is_killed_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(SessionError, match="ended from outside"):
         make_dataset(tmp_path / "out", Recipe(6, 1, SMALL), on_progress=kill_one)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_command_leaves_no_process_and_nothing_that_looks_whole(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from plugins.phantom.dataset import Recipe, make_dataset\n"
+        "from plugins.phantom.settings import ScanSettings\n"
+        "if __name__ == '__main__':\n"
+        "    make_dataset(Path(sys.argv[1]), Recipe(8, 1, ScanSettings(seconds=600.0)))\n"
+    )
+    script = tmp_path / "make.py"
+    script.write_text(code)
+    command = subprocess.Popen([sys.executable, script, tmp_path / "out"], start_new_session=True)
+    try:
+        partial = tmp_path / "out.partial"
+        wait_for(lambda: len(list(partial.glob("*.partial"))) >= 2, "two subjects being recorded")
+    finally:
+        command.kill()
+        command.wait()
+    wait_for(lambda: not _alive(command.pid), "the end of the recording processes")
+    assert not (tmp_path / "out").exists()
+
+
+def _alive(session: int) -> list[str]:
+    """Processes of a session (Linux) that are no zombies."""
+    found = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True, check=False)
+    return [line for line in found.stdout.split() if not line.startswith("Z")]
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} in {timeout_s:g} s"
+        time.sleep(0.05)
 
 
 def test_the_commands(tmp_path: Path, data_dir: Path) -> None:
