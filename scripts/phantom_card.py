@@ -13,6 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from plugins.phantom.anatomy import Fetus, build_fetus
+from plugins.phantom.layouts import Layout
 from plugins.phantom.machines import choose_console
 from plugins.phantom.narration import choose_voice
 from plugins.phantom.physique import draw_physique
@@ -58,7 +59,9 @@ def _values(drawn: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Numbers and words of a dataclass and of those in it."""
     for field in fields(drawn):
         value = getattr(drawn, field.name)
-        if is_dataclass(value):
+        if isinstance(value, Layout):
+            yield "screen, by its mark", value.mark
+        elif is_dataclass(value):
             yield from _values(value)
         elif isinstance(value, (str, int, float)):
             yield prefix + field.name, value
