@@ -28,9 +28,9 @@ def paint_face(canvas: Canvas, middle_mm: Float64Array, physique: Physique) -> L
 
     canvas.ellipsoid(Tissue.FLUID, at(0, 30, -18), (19, 17, 20), within=(Tissue.PLACENTA, Tissue.SEPTUM))
     canvas.ellipsoid(Tissue.SKIN, at(0, 21.5, -17), (15.5, 11.5, 13.5))
-    canvas.ellipsoid(Tissue.SKIN, at(0, 27.0 + chin, -28.8), (7.5, 5.4, 4.4))
+    canvas.ellipsoid(Tissue.SKIN, at(0, 27.0 + chin, -29.2), (8.0, 6.0, 4.4))
     canvas.ellipsoid(Tissue.MUSCLE, at(0, 21.5, -17), (14.8, 10.8, 12.8))
-    canvas.ellipsoid(Tissue.MUSCLE, at(0, 27.0 + chin, -28.8), (6.9, 4.8, 3.8))
+    canvas.ellipsoid(Tissue.MUSCLE, at(0, 27.0 + chin, -29.2), (7.4, 5.4, 3.8))
     for side in (-1, 1):
         eye = at(9.0 * side, 23.0, -10.0)
         canvas.ellipsoid(Tissue.SKULL, eye, (6.2, 5.8, 6.2), within=(Tissue.MUSCLE, Tissue.SKIN, Tissue.SKULL))
@@ -54,13 +54,14 @@ def _paint_nose_and_lips(canvas: Canvas, at: Place, nose_mm: float) -> None:
     for tissue, thinner_mm in ((Tissue.SKIN, 0.0), (Tissue.MUSCLE, 0.6)):
         canvas.capsule(tissue, at(0, 29.5, -6.0), tip, 2.3 - thinner_mm)
         for side in (-1, 1):
-            canvas.ellipsoid(tissue, at(3.2 * side, 32.6, -15.4), np.array([3.2, 3.0, 2.8]) - thinner_mm)
-        canvas.ellipsoid(tissue, at(0, 31.4, -20.0), np.array([7.6, 3.6, 2.7]) - thinner_mm)
-        canvas.ellipsoid(tissue, at(0, 30.4, -25.6), np.array([6.8, 3.5, 2.6]) - thinner_mm)
+            canvas.ellipsoid(tissue, at(3.9 * side, 32.6, -15.2), np.array([3.7, 3.2, 3.0]) - thinner_mm)  # wing
+            canvas.ellipsoid(tissue, at(10.5 * side, 27.6, -18.5), np.array([6.2, 6.2, 6.6]) - thinner_mm)  # cheek
+        canvas.ellipsoid(tissue, at(0, 31.0, -20.0), np.array([9.6, 4.0, 2.6]) - thinner_mm)
+        canvas.ellipsoid(tissue, at(0, 30.2, -25.6), np.array([8.2, 3.7, 2.6]) - thinner_mm)
     canvas.capsule(Tissue.BONE, at(0, 30.0, -7.0), at(0, 32.6, -12.6), 0.8)
     for side in (-1, 1):
-        canvas.ellipsoid(Tissue.FLUID, at(2.6 * side, 32.6, -15.9), (1.3, 3.2, 1.3))
-    canvas.ellipsoid(Tissue.FLUID, at(0, 30.6, -22.8), (6.8, 4.8, 1.1))
+        canvas.ellipsoid(Tissue.FLUID, at(3.5 * side, 32.8, -16.1), (1.9, 3.4, 1.7))
+    canvas.ellipsoid(Tissue.FLUID, at(0, 30.6, -22.8), (8.0, 5.0, 1.2))
 
 
 def _paint_jaws(canvas: Canvas, at: Place, chin_mm: float) -> None:
