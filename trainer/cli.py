@@ -73,16 +73,28 @@ def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> 
 
 
 @app.command("table")
-def table_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def table_command(
+    config_file: ConfigFile,
+    sessions: Sessions,
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results.md, results.json and results.png.", show_default="RUN")
+    ] = None,
+) -> None:
     """Compare all ways to pretrain with one budget, over seeds and shares of the labels; goes on where it stopped."""
     config, dataset = _begin(config_file, sessions, run)
     from trainer.run_folder import write_json
-    from trainer.table import make_table, summary
+    from trainer.table import make_table
+    from trainer.table_report import about, draw, report
 
     results = make_table(dataset, config, run, lambda line: _console.print(f"  {line}", highlight=False))
-    write_json(run / "results.json", [asdict(result) for result in results])
-    (run / "results.md").write_text(summary(results), encoding="utf-8")
-    typer.echo(summary(results), nl=False)
+    folder = out or run
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "results.json", [asdict(result) for result in results])
+    draw(results, folder / "results.png")
+    written = report(results, about(dataset, config, config_file), "results.png")
+    (folder / "results.md").write_text(written, encoding="utf-8")
+    typer.echo(written, nl=False)
 
 
 # --------------------------------------------------------------------------------------------------------------------

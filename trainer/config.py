@@ -78,6 +78,8 @@ class PretrainConfig(_Section):
         recordings, windows: a batch is so many recordings times so many windows of each.
         learning_rate, weight_decay: of AdamW; the rate falls as a cosine.
         hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
+        easy_negative_weight: of negatives from other recordings, against those from the same one. They can be told by
+            whose voice goes with whose anatomy, which carries over to nobody else.
         contrastive: what the embeddings of clip and speech learn from; ``mil_nce`` asks that one of ``bag`` speech
             windows within ``bag_reach_s`` of the clip fits it, ``none`` leaves it out.
         margin: taken from the cosine of the positive pair (0: plain InfoNCE).
@@ -99,6 +101,7 @@ class PretrainConfig(_Section):
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     hard_positive_share: Share = 0.5
+    easy_negative_weight: Share = 0.1
     contrastive: Literal["none", "info_nce", "mil_nce"] = "info_nce"
     bag: Annotated[int, Field(ge=2, le=9)] = 3
     bag_reach_s: Positive = 2.0
@@ -183,6 +186,8 @@ class TableConfig(_Section):
         rows: names of ``table.ROWS``; empty: all.
         seeds: of weights and drawing; the split is that of the run's seed.
         label_shares: of the training subjects' labelled frames.
+        processes: rows that are made at a time; networks as small as those of ``small.toml`` gain nothing from a second
+            thread each.
     """
 
     rows: tuple[str, ...] = ()
@@ -193,6 +198,7 @@ class TableConfig(_Section):
         0.1,
         1.0,
     )
+    processes: Count = 1
 
 
 class TrainConfig(_Section):

@@ -25,8 +25,8 @@ from trainer.config import EncoderConfig
 
 M = TypeVar("M", bound=nn.Module)
 
-# Where log-mel values of speech commonly lie (natural logarithm of power), to bring them near 0 and 1.
-_MEL_MEAN, _MEL_STD = -13.0, 4.0
+_MEL_STD = 3.0
+"""Of log-mel values of speech (natural logarithm of power) about the mean of their band."""
 
 
 def channels_last(network: M) -> M:
@@ -121,8 +121,13 @@ class VideoSpeech(nn.Module):
         return self.project_clip(self.frame_features(clips))
 
     def embed_speech(self, log_mels: Tensor) -> Tensor:
-        """``(N, n_mels, n_frames)`` to ``(N, D)`` unit vectors."""
-        standardised = (log_mels - _MEL_MEAN) / _MEL_STD
+        """``(N, n_mels, n_frames)`` to ``(N, D)`` unit vectors.
+
+        Each band is taken against its mean over the window, so that room, microphone, loudness and much of the voice's
+        timbre drop out (cepstral mean normalisation; Atal 1974, J. Acoust. Soc. Am. 55, 1304).
+        """
+        standardised = (log_mels - log_mels.mean(dim=2, keepdim=True)) / _MEL_STD
+        standardised = F.avg_pool1d(standardised, 2)  # 20 ms are fine enough for words, and half the work
         return F.normalize(self.project_speech(self.speech.features(standardised.unsqueeze(1))), dim=1)
 
     def compare(self, z_v: Tensor, z_s: Tensor) -> Tensor:

@@ -75,7 +75,9 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     averaged = AveragedCopy(network, settings.ema)
     optimiser = torch.optim.AdamW(objective.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = sum(1 for _ in batches(windows, settings.recordings, settings.windows, np.random.default_rng(0)))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=settings.epochs * steps, pct_start=0.1
+    )
     model, optimiser = fabric.setup(objective, optimiser)
     around_s = np.linspace(-settings.bag_reach_s, settings.bag_reach_s, settings.bag)
     bag_s = around_s if settings.contrastive == "mil_nce" else np.zeros(1)
@@ -94,7 +96,8 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
             bag = [speech_of(recordings, number, speech_s + offset_s, config.data) for offset_s in bag_s]
             speech = torch.from_numpy(np.stack(bag, axis=1))
-            negative = relations(number, clip_s, speech_s) >= Relation.HARD_NEGATIVE
+            relation = relations(number, clip_s, speech_s)
+            negative = relation >= Relation.HARD_NEGATIVE
 
             # 2. How well they fit, by the slowly moving encoders on unchanged input.
             affinity = np.zeros(negative.shape, np.float32)
@@ -103,7 +106,9 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
                     middle = speech[:, len(bag) // 2]
                     affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(middle).T).numpy()
                 memory.update(pairs, np.diag(affinity))
-            negatives = torch.from_numpy(negative_weights(affinity, negative, judge=judge))
+            say = negative_weights(affinity, negative, judge=judge)
+            say[relation == Relation.EASY_NEGATIVE] *= settings.easy_negative_weight
+            negatives = torch.from_numpy(say)
 
             # 3. Learn.
             terms = model(Batch(video, speech, torch.from_numpy(weights[pairs]), negatives), torch_chance)

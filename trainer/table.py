@@ -9,10 +9,11 @@ Called by the command's only thread.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 from trainer.config import TableConfig, TrainConfig
@@ -45,7 +46,8 @@ class Result:
 
     Attributes:
         method, seed, labels: which one.
-        metrics: all figures by name, on the test subjects.
+        metrics: all figures by name, on the test subjects; with ``pretraining_`` before them the last ones of the
+            pretraining, on the validation subjects.
     """
 
     method: str
@@ -59,30 +61,59 @@ def make_table(dataset: Dataset, config: TrainConfig, folder: Path, progress: Ca
 
     Args:
         dataset: split once, by ``config.seed``; the seeds of the rows do not change it.
-        config: the budget; ``config.table`` names rows, seeds and shares.
+        config: the budget; ``config.table`` names rows, seeds and shares, and how many are made at a time. Each process
+            computes with ``config.threads`` threads, so that more processes give the same figures.
         folder: see above.
-        progress: told a line for each step that begins.
+        progress: told a line for each step that ends.
+
+    Raises:
+        TrainingError: a step failed; what was finished before stays.
     """
+    jobs = [(dataset, config, folder, method, seed) for method, seed in _runs(config.table)]
+    if config.table.processes == 1:
+        found = [_make_row(*job, progress) for job in jobs]
+    else:
+        with ProcessPoolExecutor(config.table.processes, mp_context=get_context("spawn")) as pool:
+            waiting = [pool.submit(_make_row, *job) for job in jobs]
+            try:
+                for job in as_completed(waiting):
+                    progress(f"{job.result()[0].method}, seed {job.result()[0].seed}: done")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            found = [job.result() for job in waiting]
+    return [result for row in found for result in row]
+
+
+def _make_row(
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: Path,
+    method: str,
+    seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Result]:
+    """One way to pretrain with one seed, at all shares of the labels."""
     results: list[Result] = []
-    for method, seed in _runs(config.table):
-        changes = ROWS[method]
-        here = with_changes(config, seed, changes or {})
-        name = f"{method.replace(' ', '_').replace(':', '')}-{seed}"
-        weights = None
-        if changes is not None:
-            weights = folder / "pretrain" / name / WEIGHTS
-            done = weights.with_name("done")
-            if not done.exists():
-                progress(f"{method}, seed {seed}: pretraining")
-                found = pretrain(dataset, here, weights.parent, lambda _: None)
-                done.write_text(json.dumps(dict(found.history[-1])) + "\n", encoding="utf-8")
-        for share in config.table.label_shares:
-            file = folder / "results" / f"{name}-{share:g}.json"
-            if not file.exists():
-                progress(f"{method}, seed {seed}: fine-tuning with {share:.0%} of the labels")
-                metrics = _measure(dataset, here, weights, share, folder / "finetune" / f"{name}-{share:g}")
-                write_json(file, {"method": method, "seed": seed, "labels": share, "metrics": metrics})
-            results.append(Result(**json.loads(file.read_text(encoding="utf-8"))))
+    changes = ROWS[method]
+    here = with_changes(config, seed, changes or {})
+    name = f"{method.replace(' ', '_').replace(':', '')}-{seed}"
+    weights, learned = None, {}
+    if changes is not None:
+        weights = folder / "pretrain" / name / WEIGHTS
+        done = weights.with_name("done.json")
+        if not done.exists():
+            progress(f"{method}, seed {seed}: pretraining")
+            found = pretrain(dataset, here, weights.parent, lambda _: None)
+            write_json(done, dict(found.history[-1]))
+        learned = {f"pretraining_{name}": value for name, value in json.loads(done.read_text(encoding="utf-8")).items()}
+    for share in config.table.label_shares:
+        file = folder / "results" / f"{name}-{share:g}.json"
+        if not file.exists():
+            progress(f"{method}, seed {seed}: fine-tuning with {share:.0%} of the labels")
+            metrics = _measure(dataset, here, weights, share, folder / "finetune" / f"{name}-{share:g}")
+            write_json(file, {"method": method, "seed": seed, "labels": share, "metrics": {**metrics, **learned}})
+        results.append(Result(**json.loads(file.read_text(encoding="utf-8"))))
     return results
 
 
@@ -110,25 +141,3 @@ def _measure(
     gaze = {f"gaze_{name}": float(value) for name, value in found.gaze.items()}
     bias = {f"centre_bias_{name}": float(value) for name, value in found.centre_bias.items()}
     return {**planes, **gaze, **bias, **probe(dataset, here, weights, share)}
-
-
-def summary(results: Sequence[Result]) -> str:
-    """A Markdown table: macro F1 by row and share of the labels, gaze and probes at the largest share; mean and sd."""
-    shares = sorted({result.labels for result in results})
-    gaze = ("gaze_nss", "gaze_kl", "gaze_cc", "gaze_sim", "gaze_auc_judd")
-    head = [*(f"F1, {share:.0%}" for share in shares), "linear probe", "k-NN", *(name[5:] for name in gaze)]
-    lines = ["| method | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
-    for method in dict.fromkeys(result.method for result in results):
-        mine = [result for result in results if result.method == method]
-        cells = [_spread([r.metrics["macro_f1"] for r in mine if r.labels == share]) for share in shares]
-        full = [r for r in mine if r.labels == shares[-1]]
-        names = ("linear_probe_f1", "knn_f1", *gaze)
-        cells += [_spread([r.metrics[name] for r in full if name in r.metrics]) for name in names]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    return f"{fmean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")

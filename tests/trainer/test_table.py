@@ -1,11 +1,14 @@
 """The table goes on where it stopped, and says the same as if it had not."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.trainer.drawn import CLASSES, config, recording
 from trainer.data import assemble, share_of
 from trainer.probe import probe
-from trainer.table import FULL, ROWS, make_table, summary, with_changes
+from trainer.table import FULL, ROWS, make_table, with_changes
+from trainer.table_report import about, draw, report
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,16 @@ def test_a_table_that_was_stopped_goes_on(dataset, tmp_path):
     }
     whole = make_table(dataset, SMALL, tmp_path / "whole", lambda line: None)
     assert whole == gone_on
-    written = summary(whole)
-    assert "F1, 10%" in written and FULL in written
+    side_by_side = with_changes(SMALL, SMALL.seed, {}).model_copy(
+        update={"table": SMALL.table.model_copy(update={"processes": 2})}
+    )
+    assert whole == make_table(dataset, side_by_side, tmp_path / "two", lambda line: None)
+
+    written = report(whole, about(dataset, SMALL, Path("some.toml")), "results.png")
+    for part in ("| method | 10% | 100% | linear probe | k-NN |", FULL, "centre bias", "relevance AUC", "some.toml"):
+        assert part in written
+    draw(whole, tmp_path / "results.png")
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_row_is_a_config_that_is_allowed():
