@@ -45,7 +45,7 @@ DATA_SET = "human_fixations_scene500"
 ENCODER = EncoderConfig()
 """The default network: ``resnet`` with widths 32, 64, 96, 160 and a decoder of 48 channels."""
 TUNING = FinetuneConfig(batch=16)
-"""Learning rate, weight decay and averaging as by default; a smaller batch, since there are hundreds of images, not thousands."""
+"""Learning rate, weight decay and averaging as by default; a smaller batch, for hundreds of images, not thousands."""
 SIGMA = 0.05
 """Blur of the fixations as a share of the width, ``data.gaze_sigma`` of the trainer."""
 
