@@ -23,7 +23,7 @@ from assistant.errors import TrainingError
 from trainer.config import TrainConfig
 from trainer.data import Dataset, clips, speech_of, speech_windows
 from trainer.encoders import VideoSpeech, channels_last, network_input
-from trainer.pairs import Windows
+from trainer.pairs import HARD_NEGATIVE_S, Windows
 from trainer.recordings import Recording
 from trainer.run_folder import load_weights
 
@@ -118,8 +118,8 @@ class Offset:
         offset_s: the sound comes so much later than the images that it belongs to (below 0: earlier).
         shifts_s: ``(k,)`` float64 tried shifts.
         similarity: ``(k,)`` float64 in [-1, 1], see ``similarity_by_shift``; NaN where too few windows overlap.
-        sharpness: how many standard deviations of ``similarity`` the peak stands above its mean; about 3 and more is a
-            peak, 2 is what noise gives.
+        lead: how much higher the similarity is at the peak than at any shift 5 s or more away from it; near 0 the
+            offset means little. NaN when no such shift was tried.
         at_the_edge: the peak is the last shift that was tried: the truth may lie beyond.
         windows: speech windows that had a say.
     """
@@ -129,7 +129,7 @@ class Offset:
     offset_s: float
     shifts_s: Float64Array
     similarity: Float64Array
-    sharpness: float
+    lead: float
     at_the_edge: bool
     windows: int
 
@@ -220,14 +220,14 @@ def sound_offset(
     if np.isnan(similarity).all():
         return None
     best, tried = int(np.nanargmax(similarity)), np.flatnonzero(~np.isnan(similarity))
-    spread = float(np.nanstd(similarity))
+    elsewhere = similarity[tried][np.abs(shifts_s[tried] - shifts_s[best]) >= HARD_NEGATIVE_S]
     return Offset(
         session_id=recording.session_id,
         subject=recording.subject,
         offset_s=peak(shifts_s, similarity),
         shifts_s=shifts_s,
         similarity=similarity,
-        sharpness=float((similarity[best] - np.nanmean(similarity)) / spread) if spread else 0.0,
+        lead=float(similarity[best] - elsewhere.max()) if len(elsewhere) else float("nan"),
         at_the_edge=best in (tried[0], tried[-1]),
         windows=len(heard),
     )

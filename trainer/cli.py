@@ -94,7 +94,7 @@ def align_command(
     config, dataset = _begin(config_file, sessions, run)
     from trainer.alignment import align, as_json, load_encoders
     from trainer.plots import plot_offsets
-    from trainer.run_folder import write_json
+    from trainer.run_folder import without_nan, write_json
 
     network = load_encoders(_pretrained_weights(run), config)
     with _console.status("Shifting speech against images ..."):
@@ -102,7 +102,7 @@ def align_command(
     for offset in found.offsets:
         edge = "; at the edge of the reach, so it may be more" if offset.at_the_edge else ""
         _console.print(
-            f"  {offset.session_id}: sound {offset.offset_s:+.2f} s late, sharpness {offset.sharpness:.1f}{edge}",
+            f"  {offset.session_id}: sound {offset.offset_s:+.2f} s late, similarity leads by {offset.lead:.3f}{edge}",
             highlight=False,
         )
     for name in found.left_out:
@@ -112,7 +112,7 @@ def align_command(
     curves = [(o.shifts_s, o.similarity, o.offset_s) for o in found.offsets]
     plot_offsets(folder / "offsets.png", curves, shift)
     _console.print(f"{folder / 'offsets.png'}", highlight=False)
-    typer.echo(json.dumps(as_json(found, curves=False)))
+    typer.echo(json.dumps(without_nan(as_json(found, curves=False))))
 
 
 @app.command("table")

@@ -74,17 +74,18 @@ def write_json(file: Path, content: object) -> None:
     """Write JSON under a temporary name, then rename. NaN becomes null: JSON has no word for it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(file)
 
 
-def _without_nan(content: object) -> object:
+def without_nan(content: object) -> object:
+    """The same with null for what is not finite."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):
-        return {str(key): _without_nan(value) for key, value in content.items()}
+        return {str(key): without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     return content
 
 
