@@ -225,7 +225,7 @@ def _draw(axis: Axes, panel: _Panel, history: History) -> None:
 
 
 def _histogram(axis: Axes, believed: Believed) -> None:
-    """Affinity of all pairs now, apart by what they truly are, and from where on they were admitted."""
+    """Affinity of all pairs now, apart by what they truly are; the outline is that of the admitted."""
     affinity, met = believed.affinity, ~np.isnan(believed.affinity)
     with np.errstate(invalid="ignore"):
         kinds = {
@@ -239,9 +239,7 @@ def _histogram(axis: Axes, believed: Believed) -> None:
             axis.hist(affinity[members & met], bins=bins, color=colour, alpha=0.55, edgecolor=BLACK, linewidth=0.4,
                       label=label)  # fmt: skip
     admitted = met & (believed.weights > 0)
-    if admitted.any() and not admitted[met].all():
-        axis.axvline(float(affinity[admitted].min()), color=BLACK, linestyle="--", linewidth=1.2,
-                     label="lowest that was admitted")  # fmt: skip
+    axis.hist(affinity[admitted], bins=bins, histtype="step", color=BLACK, linewidth=1.3, label="admitted")
     _label(axis, "Affinity of all pairs, last epoch", "affinity (cosine)", "pairs")
     axis.legend(fontsize=6, framealpha=0.7)
 
