@@ -111,7 +111,7 @@ def align_command(
     write_json(folder / "alignment.json", as_json(found))
     curves = [(o.shifts_s, o.similarity, o.offset_s) for o in found.offsets]
     plot_offsets(folder / "offsets.png", curves, shift)
-    _console.print(f"{folder / 'offsets.png'}", highlight=False)
+    _console.print(f"{folder / 'offsets.png'}", highlight=False, soft_wrap=True)
     typer.echo(json.dumps(without_nan(as_json(found, curves=False))))
 
 
@@ -156,7 +156,7 @@ def _pretrain(dataset: Dataset, config: TrainConfig, run: Path) -> None:
 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
-    _console.print(f"plots, new after each epoch: {run / 'pretrain' / 'history.png'}", highlight=False)
+    _say_where_plots_are(run / "pretrain")
     with _epochs("pretrain", config.pretrain.epochs) as report:
         pretrain(dataset, config, run / "pretrain", report)
 
@@ -165,9 +165,13 @@ def _finetune(dataset: Dataset, config: TrainConfig, run: Path) -> None:
     from trainer.finetune import finetune
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
-    _console.print(f"plots, new after each epoch: {run / 'finetune' / 'history.png'}", highlight=False)
+    _say_where_plots_are(run / "finetune")
     with _epochs("finetune", config.finetune.epochs) as report:
         finetune(dataset, config, start, run / "finetune", report)
+
+
+def _say_where_plots_are(folder: Path) -> None:
+    _console.print(f"plots, new after each epoch: {folder / 'history.png'}", highlight=False, soft_wrap=True)
 
 
 def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:
