@@ -232,6 +232,36 @@ def information_gain(
     return float(np.mean(np.log2(epsilon + p[at]) - np.log2(epsilon + b[at])))
 
 
+def gaze_scores(
+    points: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    other_points: npt.ArrayLike,
+) -> dict[str, float]:
+    """All gaze metrics of one image by name: kl, nss, auc_judd, auc_shuffled, cc, sim, information_gain.
+
+    Args:
+        points: ``(n, 2)`` fixations on this image.
+        truth: ``(h, w)`` density of them.
+        prediction: ``(h, w)`` density to judge.
+        baseline: ``(h, w)`` density that information gain is counted from, commonly centre bias.
+        other_points: ``(m, 2)`` fixations on other images, for shuffled AUC.
+
+    Raises:
+        ValueError: one of the sets is empty, or a point lies outside the map.
+    """
+    return {
+        "kl": kl_divergence(truth, prediction),
+        "nss": nss(points, prediction),
+        "auc_judd": auc_judd(points, prediction),
+        "auc_shuffled": auc_shuffled(points, other_points, prediction),
+        "cc": correlation(truth, prediction),
+        "sim": similarity(truth, prediction),
+        "information_gain": information_gain(points, prediction, baseline),
+    }
+
+
 # --------------------------------------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,49 @@ def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> 
     _export(dataset, config, run, _evaluate(dataset, config, run))
 
 
+@app.command("align")
+def align_command(
+    config_file: ConfigFile,
+    sessions: Sessions,
+    run: RunFolder,
+    shift: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Move the sound so much later, as a test: the true offset is then SECONDS. Without, it is not known.",
+        ),
+    ] = None,
+    reach: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="Look for offsets up to so much either way.")
+    ] = 10.0,
+) -> None:
+    """Find speech by its clip and back, and how far each recording's sound is off; on the test subjects."""
+    if shift is not None and not abs(shift) < reach:
+        raise TrainingError(f"--shift {shift:g} lies outside --reach {reach:g}: name a longer reach")
+    config, dataset = _begin(config_file, sessions, run)
+    from trainer.alignment import align, as_json, load_encoders
+    from trainer.plots import plot_offsets
+    from trainer.run_folder import without_nan, write_json
+
+    network = load_encoders(_pretrained_weights(run), config)
+    with _console.status("Shifting speech against images ..."):
+        found = align(network, dataset, config, reach_s=reach, shift_s=shift)
+    for offset in found.offsets:
+        edge = "; at the edge of the reach, so it may be more" if offset.at_the_edge else ""
+        _console.print(
+            f"  {offset.session_id}: sound {offset.offset_s:+.2f} s late, similarity leads by {offset.lead:.3f}{edge}",
+            highlight=False,
+        )
+    for name in found.left_out:
+        _console.print(f"  left out: {name}: too little speech", highlight=False)
+    folder = run / "alignment"
+    write_json(folder / "alignment.json", as_json(found))
+    curves = [(o.shifts_s, o.similarity, o.offset_s) for o in found.offsets]
+    plot_offsets(folder / "offsets.png", curves, shift)
+    _console.print(f"{folder / 'offsets.png'}", highlight=False, soft_wrap=True)
+    typer.echo(json.dumps(without_nan(as_json(found, curves=False))))
+
+
 @app.command("table")
 def table_command(
     config_file: ConfigFile,
@@ -125,6 +168,7 @@ def _pretrain(dataset: Dataset, config: TrainConfig, run: Path) -> None:
 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
+    _say_where_plots_are(run / "pretrain")
     with _epochs("pretrain", config.pretrain.epochs) as report:
         pretrain(dataset, config, run / "pretrain", report)
 
@@ -133,8 +177,13 @@ def _finetune(dataset: Dataset, config: TrainConfig, run: Path) -> None:
     from trainer.finetune import finetune
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
+    _say_where_plots_are(run / "finetune")
     with _epochs("finetune", config.finetune.epochs) as report:
         finetune(dataset, config, start, run / "finetune", report)
+
+
+def _say_where_plots_are(folder: Path) -> None:
+    _console.print(f"plots, new after each epoch: {folder / 'history.png'}", highlight=False, soft_wrap=True)
 
 
 def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:

@@ -232,27 +232,11 @@ def _gaze_figures(
     model_rows, centre_rows = [], []
     for i in looked_at:
         scaled = np.exp(gaze_logits[i].astype(np.float64) - gaze_logits[i].max())
-        model_rows.append(_gaze_row(test.points[i], test.density[i], metrics.as_density(scaled), centre, others))
-        centre_rows.append(_gaze_row(test.points[i], test.density[i], centre, centre, others))
+        model_rows.append(
+            metrics.gaze_scores(test.points[i], test.density[i], metrics.as_density(scaled), centre, others)
+        )
+        centre_rows.append(metrics.gaze_scores(test.points[i], test.density[i], centre, centre, others))
     model, bias = (
         {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} for rows in (model_rows, centre_rows)
     )
     return {**model, "frames": len(looked_at)}, bias
-
-
-def _gaze_row(
-    points: npt.NDArray[np.float64],
-    truth: Float32Array,
-    prediction: npt.NDArray[np.float64],
-    centre: npt.NDArray[np.float64],
-    others: npt.NDArray[np.float64],
-) -> dict[str, float]:
-    return {
-        "kl": metrics.kl_divergence(truth, prediction),
-        "nss": metrics.nss(points, prediction),
-        "auc_judd": metrics.auc_judd(points, prediction),
-        "auc_shuffled": metrics.auc_shuffled(points, others, prediction),
-        "cc": metrics.correlation(truth, prediction),
-        "sim": metrics.similarity(truth, prediction),
-        "information_gain": metrics.information_gain(points, prediction, centre),
-    }

@@ -125,7 +125,7 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
         if figures["validation_loss"] <= history[best]["validation_loss"]:
             best = epoch
             save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history, plot=epoch == settings.epochs - 1)
+        save_history(folder, history)
         report(figures)
     return Finetuned(folder / WEIGHTS, history, best)
 

@@ -18,13 +18,15 @@ from lightning_fabric import Fabric
 
 from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
+from trainer.agreement import agreement
+from trainer.alignment import retrieval
 from trainer.config import PretrainConfig, TrainConfig
 from trainer.data import Dataset, Float64Array, clips, speech_of, speech_windows, true_relevance
 from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
 from trainer.objective import Batch, Objective
 from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
-from trainer.pairs import HARD_POSITIVE_S, Relation, Windows, batches, relations
-from trainer.recordings import Recording
+from trainer.pairs import HARD_POSITIVE_S, Relation, batches, relations
+from trainer.plots import Believed
 from trainer.run_folder import WEIGHTS, History, save_history, save_weights
 
 _MAX_LOG_SCALE = math.log(100.0)  # a temperature under 0.01 only makes gradients vanish (Radford 2021)
@@ -129,11 +131,12 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
 
         figures = {"epoch": float(epoch), **sums, "admitted": float(np.count_nonzero(weights)) / len(weights)}
         if settings.learns_speech:
-            figures |= _affinity_figures(memory.affinity, relevance)
-            figures |= retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
+            figures |= agreement(memory.affinity, weights, relevance)
+            found = retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
+            figures |= found.figures if found else {}
         history.append(figures)
         save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history, plot=epoch == settings.epochs - 1)
+        save_history(folder, history, Believed(memory.affinity, weights, relevance))
         report(figures)
     return Pretrained(folder / WEIGHTS, history, len(windows), memory.affinity)
 
@@ -154,56 +157,3 @@ def _believed(
             raise TrainingError("pretrain.pacing = 'oracle' needs sessions of the software scanner: no truth was found")
         return (np.nan_to_num(relevance) >= 0.5).astype(np.float32), share < 1
     return self_paced_weights(memory.affinity, share, settings.pacing), share < 1
-
-
-def _affinity_figures(affinity: Float32Array, relevance: Float64Array) -> dict[str, float]:
-    """The mean affinity; where the truth is known, also how well it tells relevant speech (area under the ROC)."""
-    from scipy.stats import rankdata
-
-    known = ~np.isnan(affinity) & ~np.isnan(relevance)
-    relevant = relevance[known] >= 0.5
-    figures = {"affinity": float(np.nanmean(affinity))}
-    if relevant.any() and not relevant.all():
-        ranks, n = rankdata(affinity[known]), int(relevant.sum())
-        figures["relevance_auc"] = float((ranks[relevant].sum() - n * (n + 1) / 2) / (n * (len(relevant) - n)))
-    return figures
-
-
-def retrieval(
-    network: VideoSpeech, recordings: tuple[Recording, ...], dataset: Dataset, config: TrainConfig
-) -> dict[str, float]:
-    """R@1, 5, 10 from clip to speech and back among windows that do not overlap, and R@10 by chance; of new subjects.
-
-    Empty when there are fewer than 20 windows.
-    """
-    windows = speech_windows(recordings, config.data)
-    kept: list[int] = []
-    for i, (r, centre) in enumerate(zip(windows.recording, windows.centre_s, strict=True)):
-        if not kept or windows.recording[kept[-1]] != r or centre - windows.centre_s[kept[-1]] >= config.data.speech_s:
-            kept.append(i)
-    if len(kept) < 20:
-        return {}
-    thinned = Windows(windows.recording[kept], windows.centre_s[kept])
-    z_v, z_s = embed(network, recordings, thinned, dataset, config)
-    cosine = z_v @ z_s.T
-    own = np.diag(cosine)
-    rank = np.concatenate([(cosine > own[:, None]).sum(axis=1), (cosine > own[None, :]).sum(axis=0)])
-    figures = {f"R@{k}": float((rank < k).mean()) for k in (1, 5, 10)}
-    return {**figures, "R@10 by chance": 10 / len(kept)}
-
-
-@torch.no_grad()
-def embed(
-    network: VideoSpeech, recordings: tuple[Recording, ...], windows: Windows, dataset: Dataset, config: TrainConfig
-) -> tuple[Float32Array, Float32Array]:
-    """Embeddings of these windows, clips and speech, both ``(n, D)`` float32."""
-    network.eval()
-    found_v, found_s = [], []
-    for i in range(0, len(windows), 32):
-        number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
-        video = network_input(clips(recordings, number, centre_s, config.data), dataset.preprocessing)
-        found_v.append(network.embed_video(video).numpy())
-        found_s.append(
-            network.embed_speech(torch.from_numpy(speech_of(recordings, number, centre_s, config.data))).numpy()
-        )
-    return np.concatenate(found_v), np.concatenate(found_s)

@@ -6,7 +6,8 @@
     run.json               seed, threads, versions of the libraries
     rejected.json          sessions that could not be used, and why
     cache/                 decoded sessions
-    pretrain/ finetune/    weights.safetensors, history.json, history.png
+    pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch
+    alignment/             alignment.json, offsets.png
     evaluation.json        all figures
     model/                 the exported model folder
 
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import TrainingError
 from trainer.config import TrainConfig, load_config
+from trainer.plots import Believed, plot_history
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,17 +74,18 @@ def write_json(file: Path, content: object) -> None:
     """Write JSON under a temporary name, then rename. NaN becomes null: JSON has no word for it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(file)
 
 
-def _without_nan(content: object) -> object:
+def without_nan(content: object) -> object:
+    """The same with null for what is not finite."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):
-        return {str(key): _without_nan(value) for key, value in content.items()}
+        return {str(key): without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     return content
 
 
@@ -112,30 +115,19 @@ def load_weights(file: Path) -> dict[str, Tensor]:
         raise TrainingError(f"weights '{file}' cannot be read: {error}: run the step before this one first") from error
 
 
-def save_history(folder: Path, history: History, *, plot: bool) -> None:
-    """Write the history as JSON and, when asked, as a plot, one panel for each figure."""
-    write_json(folder / "history.json", list(history))
-    if plot:
-        _plot(folder, history)
+def save_history(folder: Path, history: History, believed: Believed | None = None) -> None:
+    """Write the history as ``history.json`` and as the plot ``history.png``; a viewer never meets half a file.
 
+    Args:
+        folder: of the step.
+        history: all epochs so far.
+        believed: what pretraining thinks of its pairs now; None for other steps.
 
-def _plot(folder: Path, history: History) -> None:
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    names = [name for name in history[0] if name != "epoch"]
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False, layout="constrained")
-    for panel, name in zip(axes.flat, names, strict=False):
-        panel.plot([row["epoch"] for row in history], [row[name] for row in history], marker=".")
-        panel.set_title(name, fontsize=9)
-        panel.grid(alpha=0.3)
-    for panel in axes.flat[len(names) :]:
-        panel.axis("off")
-    temporary = folder / "history.tmp.png"
-    figure.savefig(temporary, dpi=110)
-    plt.close(figure)
-    temporary.replace(folder / "history.png")
+    Raises:
+        TrainingError: they cannot be written; those of the epoch before are kept.
+    """
+    try:
+        write_json(folder / "history.json", list(history))
+        plot_history(folder / "history.png", history, believed)
+    except OSError as error:
+        raise TrainingError(f"history in '{folder}' cannot be written: {error.strerror}: free some space") from error

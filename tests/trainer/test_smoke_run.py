@@ -96,6 +96,28 @@ def test_speech_and_video_encoders_give_unit_vectors(run):
         np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1.0, rtol=1e-4)
 
 
+def test_align_tells_retrieval_and_how_far_a_shift_was_missed(run, bar_sessions, smoke_config_file):
+    """Real sessions, real speech; after three epochs the figures mean little, so only their form is checked."""
+    done = sonocue("align", smoke_config_file, bar_sessions, run, "--shift", "1.5", "--reach", "8")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["errors"]["truth_s"] == 1.5
+    assert told["errors"]["recordings"] == len(told["offsets"]) >= 1
+    errors_s = [abs(offset["offset_s"] - 1.5) for offset in told["offsets"]]
+    assert told["errors"]["median_absolute_error_s"] == pytest.approx(np.median(errors_s))
+    kept = json.loads((run / "alignment" / "alignment.json").read_text())
+    assert len(kept["offsets"][0]["similarity"]) == 65
+    assert (run / "alignment" / "offsets.png").read_bytes().startswith(b"\x89PNG")
+    assert str(run / "alignment" / "offsets.png") in done.stderr.replace("\n", "")
+
+
+def test_align_with_a_shift_beyond_its_reach_is_refused(run, bar_sessions, smoke_config_file):
+    done = sonocue("align", smoke_config_file, bar_sessions, run, "--shift", "12")
+    assert done.returncode == 2
+    assert "name a longer reach" in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
 def test_bad_input_is_one_line_and_status_2(smoke_config_file, tmp_path):
     (tmp_path / "empty").mkdir()
     done = sonocue("all", smoke_config_file, tmp_path / "empty", tmp_path / "run")
