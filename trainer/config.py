@@ -76,7 +76,7 @@ class PretrainConfig(_Section):
     Attributes:
         epochs: an epoch draws as many pairs as there are windows; 0 leaves pretraining out.
         recordings, windows: a batch is so many recordings times so many windows of each.
-        learning_rate, weight_decay: of AdamW; the rate falls as a cosine.
+        learning_rate, weight_decay: of AdamW; the rate rises over a tenth of the steps and falls as a cosine.
         hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
         easy_negative_weight: of negatives from other recordings, against those from the same one. They can be told by
             whose voice goes with whose anatomy, which carries over to nobody else.

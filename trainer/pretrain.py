@@ -77,8 +77,9 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     averaged = AveragedCopy(network, settings.ema)
     optimiser = torch.optim.AdamW(objective.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = sum(1 for _ in batches(windows, settings.recordings, settings.windows, np.random.default_rng(0)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=settings.epochs * steps, pct_start=0.1
+    total = settings.epochs * steps
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1.0, 10 * (step + 1) / total) * 0.5 * (1 + math.cos(math.pi * step / total))
     )
     model, optimiser = fabric.setup(objective, optimiser)
     around_s = np.linspace(-settings.bag_reach_s, settings.bag_reach_s, settings.bag)
