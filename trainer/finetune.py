@@ -140,8 +140,8 @@ def tie_untold(head: nn.Linear, admissible: BoolArray) -> None:
         admissible: ``(n, n_classes)`` of the training frames.
     """
     for first, *others in untold(admissible):
-        head.weight[others] = head.weight[first]
-        head.bias[others] = head.bias[first]
+        head.weight[others] = head.weight[first].clone()
+        head.bias[others] = head.bias[first].clone()
 
 
 def _begin_from(pretrained: Path, network: GuidanceNetwork) -> None:

@@ -6,6 +6,7 @@ Pure text from figures; called by the command's only thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 
 from trainer.config import TrainConfig
 from trainer.data import Dataset
@@ -118,9 +119,14 @@ def _network(config: TrainConfig) -> str:
 def _class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
     rows = []
     for name, scores in per_class.items():
-        figures = tuple(f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+        figures = tuple(_figure(scores[key]) for key in ("precision", "recall", "f1"))
         rows.append((name, *figures, f"{scores['frames']:.0f}"))
     return rows
+
+
+def _figure(value: float | None) -> str:
+    """A dash for what is not defined: NaN, or the null that it becomes in JSON."""
+    return "-" if value is None or isnan(value) else f"{value:.3f}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
