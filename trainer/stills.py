@@ -152,7 +152,7 @@ def _prepare(
         images = pool.map(lambda row: read_still(row.file, config.data), table.rows)
         for done, (row, image) in enumerate(zip(table.rows, images, strict=True), start=1):
             if isinstance(image, str):
-                rejected[row.file.name] = image
+                rejected[_named(row, table)] = image
             else:
                 frames[len(used)] = image
                 used.append(row)
@@ -175,10 +175,15 @@ def _prepare(
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _named(row: StillRow, table: StillTable) -> str:
+    """The image as its folder names it."""
+    return os.path.relpath(row.file, table.path.parent)
+
+
 def _cache_key(table: StillTable, config: DataConfig, class_list: ClassList) -> str:
     """Folder name that changes with the table, the images' sizes and times, and the settings that arrays depend on."""
     files = [
-        (row.file.name, row.planes, row.subject, (stat := row.file.stat()).st_size, stat.st_mtime_ns)
+        (_named(row, table), row.planes, row.subject, (stat := row.file.stat()).st_size, stat.st_mtime_ns)
         for row in table.rows
     ]
     settings = [_CACHE_VERSION, config.height_px, config.width_px, class_list.classes, files]
