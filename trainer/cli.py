@@ -1,7 +1,8 @@
 """``sonocue train``: pretrain, finetune, evaluate, export, or all of them. Runs on the main thread.
 
-Each command takes the same three arguments: settings, recorded sessions, and the folder of the run. Decoded sessions
-and the results of earlier steps are found in that folder. Torch is imported when a command runs, not before.
+Each command takes the same three arguments: settings, recorded sessions (or labelled still images), and the folder of
+the run. Decoded sessions and the results of earlier steps are found in that folder. Torch is imported when a command
+runs, not before.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ app = typer.Typer(help="Train a model from recorded sessions.", no_args_is_help=
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings (TOML), e.g. trainer/configs/small.toml.")]
 Sessions = Annotated[Path, typer.Argument(metavar="SESSIONS", help="Folder with recorded sessions.")]
+StillsFolder = Annotated[
+    Path | None,
+    typer.Option("--stills", metavar="FOLDER", help="Labelled still images to train the plane head with too."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; made when missing.")]
 
 _console = Console(stderr=True)
@@ -42,30 +47,30 @@ def pretrain_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder
 
 
 @app.command("finetune")
-def finetune_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def finetune_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Train both heads (planes and gaze) on labelled frames."""
-    config, dataset = _begin(config_file, sessions, run)
+    config, dataset = _begin(config_file, sessions, run, stills)
     _finetune(dataset, config, run)
 
 
 @app.command("evaluate")
-def evaluate_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def evaluate_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Calibrate on the validation subjects, measure on the test subjects."""
-    config, dataset = _begin(config_file, sessions, run)
+    config, dataset = _begin(config_file, sessions, run, stills)
     _evaluate(dataset, config, run)
 
 
 @app.command("export")
-def export_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def export_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Write the model folder RUN/model."""
-    config, dataset = _begin(config_file, sessions, run)
+    config, dataset = _begin(config_file, sessions, run, stills)
     _export(dataset, config, run, _read_evaluation(run))
 
 
 @app.command("all")
-def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Pretrain, finetune, evaluate, export: from sessions to RUN/model."""
-    config, dataset = _begin(config_file, sessions, run)
+    config, dataset = _begin(config_file, sessions, run, stills)
     if config.pretrain.epochs:
         _pretrain(dataset, config, run)
     _finetune(dataset, config, run)
@@ -115,6 +120,22 @@ def align_command(
     typer.echo(json.dumps(without_nan(as_json(found, curves=False))))
 
 
+@app.command("stills")
+def stills_command(
+    config_file: ConfigFile,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="FETAL_PLANES_DB, or images with a stills.csv.")],
+    run: RunFolder,
+) -> None:
+    """Finetune, evaluate, export from labelled still images alone: planes without gaze, to RUN/model.
+
+    The encoder begins with RUN/pretrain, where CONFIG has pretraining ('sonocue train pretrain CONFIG SESSIONS RUN'
+    makes it), else at random.
+    """
+    config, dataset = _begin(config_file, None, run, folder)
+    _finetune(dataset, config, run)
+    _export(dataset, config, run, _evaluate(dataset, config, run))
+
+
 @app.command("table")
 def table_command(
     config_file: ConfigFile,
@@ -145,7 +166,9 @@ def table_command(
 # --------------------------------------------------------------------------------------------------------------------
 
 
-def _begin(config_file: Path, sessions: Path, run: Path) -> tuple[TrainConfig, Dataset]:
+def _begin(
+    config_file: Path, sessions: Path | None, run: Path, stills: Path | None = None
+) -> tuple[TrainConfig, Dataset]:
     # Torch's threads wait for each other by spinning; beside other programs that costs them most of their speed (12
     # against 34 images a second on two busy cores). Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -153,11 +176,13 @@ def _begin(config_file: Path, sessions: Path, run: Path) -> tuple[TrainConfig, D
     from trainer.run_folder import begin_run
 
     config = begin_run(config_file, run)
-    with _console.status("Reading sessions ..."):
-        dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False))
+    with _console.status("Reading sessions ..." if sessions else "Reading still images ..."):
+        dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False), stills)
     split = dataset.split
+    counted = [f"{len(dataset.recordings)} sessions"] if sessions else []
+    counted += [f"{len(dataset.stills.subjects)} still images"] if dataset.stills else []
     _console.print(
-        f"{len(dataset.recordings)} sessions; subjects: {len(split.train)} train, {len(split.validation)} validate, "
+        f"{', '.join(counted)}; subjects: {len(split.train)} train, {len(split.validation)} validate, "
         f"{len(split.test)} test; classes: {', '.join(dataset.classes) or 'no labels'}"
     )
     return config, dataset
@@ -201,11 +226,11 @@ def _export(dataset: Dataset, config: TrainConfig, run: Path, evaluation: Evalua
     from trainer.export import export
     from trainer.run_folder import WEIGHTS
 
-    encoders = _pretrained_weights(run) if config.pretrain.epochs else None
+    encoders = _pretrained_weights(run) if config.pretrain.epochs and dataset.recordings else None
     exported = export(dataset, config, run / "finetune" / WEIGHTS, encoders, evaluation, run / "model")
     typer.echo(
         f"{exported.bundle.path}: {exported.bundle.model_id}; INT8 names the same plane as float on "
-        f"{exported.same_plane:.1%}, gaze CC {exported.gaze_cc:.4f}"
+        f"{exported.same_plane:.1%}" + (f", gaze CC {exported.gaze_cc:.4f}" if exported.bundle.has_gaze else "")
     )
 
 

@@ -80,6 +80,8 @@ class PretrainConfig(_Section):
         hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
         easy_negative_weight: of negatives from other recordings, against those from the same one. They can be told by
             whose voice goes with whose anatomy, which carries over to nobody else.
+        centre_recordings: take each recording's mean in the batch off both embeddings, so that what all its moments
+            share (voice, machine, anatomy) cannot tell its pairs.
         contrastive: what the embeddings of clip and speech learn from; ``mil_nce`` asks that one of ``bag`` speech
             windows within ``bag_reach_s`` of the clip fits it, ``none`` leaves it out.
         margin: taken from the cosine of the positive pair (0: plain InfoNCE).
@@ -101,7 +103,8 @@ class PretrainConfig(_Section):
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     hard_positive_share: Share = 0.5
-    easy_negative_weight: Share = 0.1
+    easy_negative_weight: Share = 1.0
+    centre_recordings: bool = True
     contrastive: Literal["none", "info_nce", "mil_nce"] = "info_nce"
     bag: Annotated[int, Field(ge=2, le=9)] = 3
     bag_reach_s: Positive = 2.0

@@ -1,4 +1,4 @@
-"""From recordings to what the training loops draw: splits by subject, windows with speech, clips, labelled frames.
+"""From recordings and stills to what the training loops draw: splits by subject, speech windows, clips, labels.
 
 Called by the command's only thread. Everything random takes its generator from the caller.
 """
@@ -20,11 +20,14 @@ from assistant.errors import TrainingError
 from assistant.metrics import fixation_density
 from trainer.config import DataConfig, TrainConfig
 from trainer.pairs import Windows
-from trainer.recordings import MEL_HOP_S, UNLABELLED, Recording, load_recordings
+from trainer.recordings import MEL_HOP_S, UNLABELLED, WHOLE_IMAGE, Recording, load_recordings
 from trainer.splits import Split, published_split, split_subjects
+from trainer.still_tables import PARTS
+from trainer.stills import Stills, load_stills, split_stills
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 _SPEECH = 0.5
 """Probability from which a chunk counts as speech."""
@@ -42,7 +45,8 @@ class Dataset:
         background: the class that means no standard plane.
         preprocessing: how the network's input is made; mean and standard deviation are those of the training frames.
         origin: ``phantom`` when any recording is.
-        rejected: sessions that could not be used, with the reason.
+        rejected: sessions and still images that could not be used, with the reason.
+        stills: labelled still images, of the same split.
     """
 
     recordings: tuple[Recording, ...]
@@ -52,17 +56,24 @@ class Dataset:
     preprocessing: Preprocessing
     origin: Origin
     rejected: tuple[tuple[str, str], ...]
+    stills: Stills | None = None
 
     def of(self, subjects: Sequence[str]) -> tuple[Recording, ...]:
         """The recordings of these subjects."""
         return tuple(recording for recording in self.recordings if recording.subject in subjects)
 
 
-def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Callable[[str], None]) -> Dataset:
+def load_dataset(
+    sessions: Path | None,
+    config: TrainConfig,
+    run: Path,
+    progress: Callable[[str], None],
+    stills_folder: Path | None = None,
+) -> Dataset:
     """Decode (or find decoded) all sessions of a folder and split them: as its ``splits.csv`` says, if it has one.
 
     Sessions that cannot be used are listed in ``run/rejected.json``. Those of other splits than the three that training
-    knows (a harder test set, say) are not touched.
+    knows (a harder test set, say) are not touched. Labelled still images may stand beside sessions or alone.
 
     Raises:
         TrainingError: there is too little to train on; the message says what is missing.
@@ -70,11 +81,14 @@ def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Calla
     class_list = load_class_list(config.class_list)
     recordings: list[Recording] = []
     rejected: list[tuple[str, str]] = []
-    published = published_split(sessions)
+    stills = load_stills(stills_folder, config, class_list, run / "cache", progress) if stills_folder else None
+    if stills:
+        rejected += stills.rejected
+    published = sessions and published_split(sessions)
     if published and published.kept_apart:
         progress(f"{len(published.kept_apart)} sessions are kept apart, as splits.csv says")
     kept_apart = published.kept_apart if published else frozenset()
-    for item in load_recordings(sessions, config.data, class_list, run / "cache", kept_apart):
+    for item in load_recordings(sessions, config.data, class_list, run / "cache", kept_apart) if sessions else ():
         if isinstance(item, Recording):
             recordings.append(item)
             progress(f"{item.session_id}: {len(item.frames)} frames of {item.subject}")
@@ -82,9 +96,9 @@ def load_dataset(sessions: Path, config: TrainConfig, run: Path, progress: Calla
             rejected.append((item[0].name, item[1]))
             progress(f"left out: {item[1]}")
     (run / "rejected.json").write_text(json.dumps(dict(rejected), indent=2) + "\n", encoding="utf-8")
-    if not recordings:
+    if not recordings and not stills:
         raise TrainingError(f"none of the {len(rejected)} sessions in '{sessions}' can be used: {rejected[0][1]}")
-    return assemble(recordings, config, class_list, rejected, published.of_subjects if published else None)
+    return assemble(recordings, config, class_list, rejected, published.of_subjects if published else None, stills)
 
 
 def assemble(
@@ -93,19 +107,31 @@ def assemble(
     class_list: ClassList,
     rejected: Sequence[tuple[str, str]] = (),
     published: Mapping[str, str] | None = None,
+    stills: Stills | None = None,
 ) -> Dataset:
-    """Recordings to a dataset: split (drawn, unless one is published), classes, normalisation.
+    """Recordings and stills to a dataset: split (drawn, unless one is published), classes, normalisation.
 
     Raises:
         TrainingError: too few subjects, a subject without a split, or a class without an example.
     """
-    split = split_subjects([r.subject for r in recordings], config.data, config.seed, published)
+    if recordings or stills is None:
+        split = split_subjects([r.subject for r in recordings], config.data, config.seed, published)
+    else:
+        split = Split((), (), ())
+    if stills is not None:
+        of_stills = split_stills(stills, config.data, config.seed, split)
+        split = Split(*(tuple(sorted({*getattr(split, p), *getattr(of_stills, p)})) for p in PARTS))
     train = [recording for recording in recordings if recording.subject in split.train]
     # One in four frames is enough for two moments.
-    pixels = np.concatenate([recording.frames[::4].ravel() for recording in train])
+    pixels = np.concatenate(
+        [
+            *(recording.frames[::4].ravel() for recording in train),
+            *([stills.frames[stills.of(split.train)[::4]].ravel()] if stills else []),
+        ]
+    )
     preprocessing = Preprocessing(
         # For a source that does not know where its sector stands; each recording was cropped by its own.
-        crop=Counter(recording.crop for recording in train).most_common(1)[0][0],
+        crop=Counter(recording.crop for recording in train).most_common(1)[0][0] if train else WHOLE_IMAGE,
         height_px=config.data.height_px,
         width_px=config.data.width_px,
         mean=round(float(pixels.mean()), 2),
@@ -114,22 +140,32 @@ def assemble(
     return Dataset(
         recordings=tuple(recordings),
         split=split,
-        classes=_known_classes(train, config, class_list),
+        classes=_known_classes(
+            train, config, class_list, stills.admissible[stills.of(split.train)] if stills else None
+        ),
         background=class_list.background,
         preprocessing=preprocessing,
         origin="phantom" if any(r.origin == "phantom" for r in recordings) else "real",
         rejected=tuple(rejected),
+        stills=stills,
     )
 
 
-def _known_classes(train: Sequence[Recording], config: TrainConfig, class_list: ClassList) -> tuple[str, ...]:
-    """Classes with examples to learn from; none without any label, which is enough for pretraining."""
-    labels = np.concatenate([recording.labels for recording in train])
-    if not (labels >= 0).any():
+def _known_classes(
+    train: Sequence[Recording], config: TrainConfig, class_list: ClassList, of_stills: BoolArray | None
+) -> tuple[str, ...]:
+    """Classes with examples to learn from; none without any label, which is enough for pretraining.
+
+    Stills need no background: there may be none, and what has no label is not it.
+    """
+    labels = np.concatenate([np.empty(0, np.int64), *(recording.labels for recording in train)])
+    counted = np.bincount(labels[labels >= 0], minlength=len(class_list.classes))
+    if of_stills is not None:
+        counted = counted + of_stills.sum(axis=0)
+        counted[class_list.classes.index(class_list.background)] += 1
+    if not counted.any():
         return ()
-    counts = dict(
-        zip(class_list.classes, np.bincount(labels[labels >= 0], minlength=len(class_list.classes)), strict=True)
-    )
+    counts = dict(zip(class_list.classes, counted, strict=True))
     wanted = set(config.classes) | {class_list.background}
     strange = wanted - set(class_list.classes)
     if strange:
@@ -214,15 +250,17 @@ class LabelledFrames:
 
     Attributes:
         pixels: ``(n, H, W)`` uint8.
-        labels: ``(n,)`` int64 into the dataset's ``classes``, or ``UNLABELLED``.
+        labels: ``(n,)`` int64 into the dataset's ``classes``, or ``UNLABELLED``, as a frame with a set of classes is.
+        admissible: ``(n, n_classes)`` bool: the classes that a frame may show; none without any label.
         points: per frame ``(k, 2)`` (x, y) in pixels of the gaze map; k may be 0.
         density: ``(n, h, w)`` float32, each sums to 1; zeros without gaze.
-        recording: ``(n,)`` which recording each is from.
+        recording: ``(n,)`` which recording each is from; -1 for a still image.
         unknown: labelled frames left out, because the model does not know their class.
     """
 
     pixels: UInt8Array
     labels: Int64Array
+    admissible: BoolArray
     points: tuple[Float64Array, ...]
     density: Float32Array
     recording: Int64Array
@@ -232,6 +270,69 @@ class LabelledFrames:
     def has_gaze(self) -> npt.NDArray[np.bool_]:
         """``(n,)`` True where there is at least one point."""
         return np.array([len(points) > 0 for points in self.points], bool)
+
+    @property
+    def groups(self) -> Int64Array:
+        """``(n,)`` by what is known: the label, a number above all classes for each set of several, ``UNLABELLED``."""
+        several = self.admissible.sum(axis=1) > 1
+        groups = self.labels.copy()
+        if several.any():
+            groups[several] = self.admissible.shape[1] + _number_rows(self.admissible[several])
+        return groups
+
+
+def labelled_of(subjects: tuple[str, ...], dataset: Dataset, config: TrainConfig) -> LabelledFrames:
+    """All frames and still images of these subjects that can teach or test one of the heads."""
+    class_list = load_class_list(config.class_list)
+    parts = [labelled_frames(recordings, dataset, config, class_list)] if (recordings := dataset.of(subjects)) else []
+    if dataset.stills is not None:
+        parts.append(_labelled_stills(dataset.stills, subjects, dataset, config, class_list))
+    return LabelledFrames(
+        pixels=np.concatenate([part.pixels for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        admissible=np.concatenate([part.admissible for part in parts]),
+        points=tuple(points for part in parts for points in part.points),
+        density=np.concatenate([part.density for part in parts]),
+        recording=np.concatenate([part.recording for part in parts]),
+        unknown=sum(part.unknown for part in parts),
+    )
+
+
+def _labelled_stills(
+    stills: Stills, subjects: tuple[str, ...], dataset: Dataset, config: TrainConfig, class_list: ClassList
+) -> LabelledFrames:
+    mine = stills.of(subjects)
+    known = np.array([name in dataset.classes for name in class_list.classes])
+    # Of a set with one class that the model does not know, nobody can say that the frame shows one of the others.
+    used = mine[~(stills.admissible[mine] & ~known).any(axis=1)]
+    columns = [class_list.classes.index(name) for name in dataset.classes]
+    admissible = stills.admissible[used][:, columns]
+    labels = np.where(admissible.sum(axis=1) == 1, admissible.argmax(axis=1), UNLABELLED).astype(np.int64)
+    return LabelledFrames(
+        pixels=stills.frames[used],
+        labels=labels,
+        admissible=admissible,
+        points=tuple(np.empty((0, 2)) for _ in used),
+        density=np.zeros((len(used), config.data.height_px // 4, config.data.width_px // 4), np.float32),
+        recording=np.full(len(used), -1, np.int64),
+        unknown=len(mine) - len(used),
+    )
+
+
+def untold(admissible: BoolArray) -> list[list[int]]:
+    """Groups of classes that no frame tells apart: each frame admits all of a group or none.
+
+    Args:
+        admissible: ``(n, n_classes)``.
+    """
+    patterns = np.unique(admissible, axis=1, return_inverse=True)[1].reshape(-1)
+    groups = [np.flatnonzero(patterns == pattern).tolist() for pattern in np.unique(patterns)]
+    return [group for group in groups if len(group) > 1]
+
+
+def _number_rows(table: BoolArray) -> Int64Array:
+    """``(n,)`` the same number for the same row, from 0."""
+    return np.unique(table, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def labelled_frames(
@@ -255,8 +356,10 @@ def labelled_frames(
     for i, at in enumerate(points):
         if len(at):
             density[i] = fixation_density(at, shape, config.data.gaze_sigma * shape[1])
+    label = np.concatenate(labels)
+    admissible = label[:, None] == np.arange(len(dataset.classes))
     return LabelledFrames(
-        np.concatenate(pixels), np.concatenate(labels), tuple(points), density, np.concatenate(numbers), unknown
+        np.concatenate(pixels), label, admissible, tuple(points), density, np.concatenate(numbers), unknown
     )
 
 

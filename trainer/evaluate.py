@@ -16,12 +16,11 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from assistant import metrics
-from assistant.class_list import load_class_list
 from assistant.contracts import Float32Array, Preprocessing, UInt8Array
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
 from trainer.config import TrainConfig
-from trainer.data import Dataset, LabelledFrames, labelled_frames
+from trainer.data import BoolArray, Dataset, LabelledFrames, labelled_of, untold
 from trainer.encoders import GuidanceNetwork, channels_last, network_input
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import load_weights, write_json
@@ -40,14 +39,16 @@ class Evaluation:
     Attributes:
         temperature, abstain_below: chosen on the validation subjects.
         subjects: names of the subjects by part of the split.
-        planes: scores on the test subjects.
+        planes: scores on the test subjects' frames with one label; of frames with a set of classes, if there are any,
+            how many they are and on how many of them the most probable class is in the set.
         per_class: precision, recall, F1 and number of frames by class.
         confusion: rows are the truth, in the order of ``per_class``.
         calibration: negative log-likelihood and expected calibration error before and after, coverage and accuracy
             with abstention.
         gaze: means over test frames with a gaze; empty without any.
         centre_bias: the same of the training subjects' mean density.
-        stated: sigma, time window, epsilon and map size that the gaze figures depend on.
+        stated: sigma, time window, epsilon and map size that the gaze figures depend on; classes that no training frame
+            shows, and groups of classes that none tells apart.
     """
 
     temperature: float
@@ -88,10 +89,9 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
         TrainingError: the weights do not fit, or the held-out subjects have no labelled frame.
     """
     torch.set_num_threads(config.threads)
-    class_list = load_class_list(config.class_list)
     network = load_network(weights, dataset, config)
     train, validation, test = (
-        labelled_frames(dataset.of(part), dataset, config, class_list)
+        labelled_of(part, dataset, config)
         for part in (dataset.split.train, dataset.split.validation, dataset.split.test)
     )
     logits, _ = predict(network, validation.pixels, dataset.preprocessing)
@@ -109,7 +109,12 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
         temperature=temperature,
         abstain_below=abstain_below,
         subjects=asdict(dataset.split),
-        planes={**planes, "frames": int(labelled.sum()), "frames_of_unknown_classes": test.unknown},
+        planes={
+            **planes,
+            "frames": int(labelled.sum()),
+            "frames_of_unknown_classes": test.unknown,
+            **_set_figures(test_logits, test.admissible),
+        },
         per_class=per_class,
         confusion=confusion,
         calibration=_calibration_figures(test_logits[labelled], test.labels[labelled], temperature, abstain_below),
@@ -123,6 +128,12 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
             "epsilon": metrics.EPSILON,
             "kl_unit": "nats",
             "information_gain_unit": "bits per fixation, over centre bias",
+            "classes_never_shown": [dataset.classes[k] for k in np.flatnonzero(~train.admissible.any(axis=0))],
+            "classes_never_told_apart": [
+                [dataset.classes[k] for k in group]
+                for group in untold(train.admissible)
+                if train.admissible[:, group].any()
+            ],
         },
     )
     write_json(out, asdict(evaluation))
@@ -217,6 +228,15 @@ def _plane_figures(
         for i, name in enumerate(dataset.classes)
     }
     return overall, per_class, confusion.tolist()
+
+
+def _set_figures(logits: Float32Array, admissible: BoolArray) -> dict[str, float]:
+    """Of frames that may show one of several classes: their number, and the share whose top class is one of them."""
+    several = admissible.sum(axis=1) > 1
+    if not several.any():
+        return {}
+    right = admissible[several, logits[several].argmax(axis=1)]
+    return {"frames_with_a_set": int(several.sum()), "top_in_set": float(right.mean())}
 
 
 def _gaze_figures(

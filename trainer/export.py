@@ -25,13 +25,12 @@ from torch import nn
 from assistant import metrics
 from assistant.admission import LEAST_GAZE_CORRELATION, LEAST_SAME_PLANE
 from assistant.bundle import write_bundle
-from assistant.class_list import load_class_list
 from assistant.contracts import Float32Array, ModelBundle, Precision
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
 from trainer.config import TrainConfig
-from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames
-from trainer.encoders import VideoSpeech, network_input
+from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_of
+from trainer.encoders import GuidanceNetwork, VideoSpeech, network_input
 from trainer.evaluate import Evaluation, load_network
 from trainer.model_card import model_card
 from trainer.recordings import MEL_HOP_S
@@ -41,6 +40,8 @@ _OPSET = 18
 _GOLDEN_FRAMES = 16
 _COMPARED_FRAMES = 400
 _MIN_SAME_PLANE = 0.95
+_TIE = 1e-3
+"""Logits nearer than this are a tie that either class may win: classes that no training frame tells apart are tied."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +51,7 @@ class Exported:
     Attributes:
         bundle: as it is read back.
         same_plane: share of test frames on which INT8 and float name the same plane; 1 without INT8.
-        gaze_cc: mean correlation of their gaze maps; 1 without INT8.
+        gaze_cc: mean correlation of their gaze maps; 1 without INT8 or without a gaze head.
     """
 
     bundle: ModelBundle
@@ -61,7 +62,7 @@ class Exported:
 def export(
     dataset: Dataset, config: TrainConfig, weights: Path, pretrained: Path | None, evaluation: Evaluation, out: Path
 ) -> Exported:
-    """Write the model folder; it appears whole or not at all.
+    """Write the model folder; it appears whole or not at all. Without gaze to learn from it has no gaze head.
 
     Args:
         dataset: gives the frames to calibrate and compare on.
@@ -76,15 +77,13 @@ def export(
         ModelError: ``out`` cannot be written.
     """
     torch.set_num_threads(config.threads)
-    class_list = load_class_list(config.class_list)
-    train, test = (
-        labelled_frames(dataset.of(part), dataset, config, class_list)
-        for part in (dataset.split.train, dataset.split.test)
-    )
-    network = load_network(weights, dataset, config)
+    train, test = (labelled_of(part, dataset, config) for part in (dataset.split.train, dataset.split.test))
+    guidance = load_network(weights, dataset, config)
+    network: nn.Module = guidance if train.has_gaze.any() else _PlanesOnly(guidance)
+    outputs = ("logits", "gaze_logits") if train.has_gaze.any() else ("logits",)
     with tempfile.TemporaryDirectory() as folder:
         float_file, int8_file = Path(folder) / "model.onnx", Path(folder) / "model_int8.onnx"
-        _to_onnx(network, _example(dataset), float_file, "image", ("logits", "gaze_logits"))
+        _to_onnx(network, _example(dataset), float_file, "image", outputs)
         compared = _frames(test, _COMPARED_FRAMES, dataset)
         by_float = _run(float_file, compared, config.threads)
         golden = _clear_frames(by_float["logits"], evaluation.temperature)
@@ -103,6 +102,7 @@ def export(
         extra = {}
         if config.export.speech_encoder and pretrained is not None:
             extra = _export_encoders(pretrained, dataset, config, Path(folder))
+        training_data = _training_data(dataset)
         files: Mapping[Precision, Path] = {"float": float_file, "int8": int8_file}
         bundle = write_bundle(
             out,
@@ -113,10 +113,12 @@ def export(
             temperature=evaluation.temperature,
             abstain_below=evaluation.abstain_below,
             trained_on=dataset.origin,
-            training_data=_training_data(dataset),
+            training_data=training_data,
             onnx={precision: files[precision] for precision in config.export.precisions},
             golden={"image": compared[golden], **{name: output[golden] for name, output in by_float.items()}},
-            card=model_card(dataset, config, evaluation, same_plane, gaze_cc, _training_data(dataset)),
+            card=model_card(
+                dataset, config, evaluation, same_plane, gaze_cc if "gaze_logits" in outputs else None, training_data
+            ),
             extra_files=extra,
         )
     return Exported(bundle, same_plane, gaze_cc)
@@ -126,12 +128,18 @@ def _training_data(dataset: Dataset) -> str:
     source = "the software scanner (phantom), no patient" if dataset.origin == "phantom" else "recorded examinations"
     train = dataset.of(dataset.split.train)
     frames = sum(len(recording.frames) for recording in train)
-    return f"{frames} frames of {len(train)} sessions of {len(dataset.split.train)} subjects from {source}"
+    subjects = {recording.subject for recording in train}
+    parts = [f"{frames} frames of {len(train)} sessions of {len(subjects)} subjects from {source}"] if train else []
+    if stills := dataset.stills:
+        mine = stills.of(dataset.split.train)
+        patients = {stills.subjects[i] for i in mine}
+        parts.append(f"{len(mine)} still images of {len(patients)} patients from {stills.source}")
+    return " and ".join(parts)
 
 
 def _frames(frames: LabelledFrames, count: int, dataset: Dataset) -> Float32Array:
     """Network inputs ``(n, 1, H, W)``, of all classes alike, at most ``count``; the same ones each time."""
-    drawn = np.unique(draw_balanced(frames.labels, count, 1.0, np.random.default_rng(0)))
+    drawn = np.unique(draw_balanced(frames.groups, count, 1.0, np.random.default_rng(0)))
     image: Float32Array = network_input(frames.pixels[drawn][:, None], dataset.preprocessing).numpy()
     return image
 
@@ -140,10 +148,15 @@ def _clear_frames(logits: Float32Array, temperature: float) -> list[int]:
     """Golden frames: of each class that is named, those of highest confidence in turn.
 
     Another engine or precision may fall to the other side of a near tie without being wrong; on a clear frame it is.
+    A frame whose two best classes are tied is not clear.
     """
     probability = probabilities(logits, temperature)
-    top, confidence = probability.argmax(axis=1), probability.max(axis=1)
-    by_class = [np.flatnonzero(top == c)[np.argsort(-confidence[top == c])] for c in np.unique(top)]
+    second, first = np.partition(logits, -2, axis=1)[:, -2:].T
+    clear = first - second > 10 * _TIE
+    if not clear.any():
+        clear[:] = True
+    top, confidence = np.where(clear, probability.argmax(axis=1), -1), probability.max(axis=1)
+    by_class = [np.flatnonzero(top == c)[np.argsort(-confidence[top == c])] for c in np.unique(top[clear])]
     turns = [members[turn] for turn in range(_GOLDEN_FRAMES) for members in by_class if turn < len(members)]
     return [int(i) for i in turns[:_GOLDEN_FRAMES]]
 
@@ -176,6 +189,18 @@ def _to_onnx(network: nn.Module, example: torch.Tensor, file: Path, name: str, o
             verbose=False,
         )
     onnx.checker.check_model(str(file), full_check=True)
+
+
+class _PlanesOnly(nn.Module):
+    """The network without its gaze head, which never learned anything."""
+
+    def __init__(self, network: GuidanceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.network(image)[0]
+        return logits
 
 
 class _CalibrationFrames(CalibrationDataReader):  # type: ignore[misc]
@@ -215,8 +240,11 @@ def _run(file: Path, image: Float32Array, threads: int) -> dict[str, Float32Arra
 
 
 def _agreement(a: Mapping[str, Float32Array], b: Mapping[str, Float32Array]) -> tuple[float, float]:
-    """Share of frames with the same plane, and mean correlation of the gaze maps."""
-    same = float((a["logits"].argmax(axis=1) == b["logits"].argmax(axis=1)).mean())
+    """Share of frames with the same plane, and mean correlation of the gaze maps (1 without any)."""
+    named = np.take_along_axis(a["logits"], b["logits"].argmax(axis=1)[:, None], axis=1)[:, 0]
+    same = float((named >= a["logits"].max(axis=1) - _TIE).mean())
+    if "gaze_logits" not in a:
+        return same, 1.0
     maps = (
         metrics.correlation(np.exp(p - p.max()), np.exp(q - q.max()))
         for p, q in zip(a["gaze_logits"], b["gaze_logits"], strict=True)

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
-from assistant.class_list import load_class_list
 from assistant.errors import TrainingError
 from assistant.metrics import confusion_matrix, plane_scores
 from trainer.augment import augment_images, draw_motion, move_maps
 from trainer.config import TrainConfig
-from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_frames, share_of
+from trainer.data import BoolArray, Dataset, LabelledFrames, draw_balanced, labelled_of, share_of, untold
 from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
 from trainer.evaluate import predict
-from trainer.losses import gaze_kl
+from trainer.losses import admissible_nll, gaze_kl
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import WEIGHTS, History, load_weights, save_history, save_weights
 
@@ -62,29 +60,29 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     settings = config.finetune
     if not dataset.classes:
         raise TrainingError("no frame of a training subject is labelled: label some; pretraining alone needs no labels")
-    class_list = load_class_list(config.class_list)
-    train = labelled_frames(dataset.of(dataset.split.train), dataset, config, class_list)
-    validation = labelled_frames(dataset.of(dataset.split.validation), dataset, config, class_list)
+    train = labelled_of(dataset.split.train, dataset, config)
+    validation = labelled_of(dataset.split.validation, dataset, config)
 
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
     known = np.arange(len(train.labels))
     if settings.label_share < 1:
-        known = share_of(train.labels, settings.label_share, chance)
+        known = share_of(train.groups, settings.label_share, chance)
+    groups = train.groups[known]
     fabric = Fabric(accelerator="cpu", devices=1)
     network = channels_last(GuidanceNetwork(config.encoder, len(dataset.classes)))
     encoder_rate = settings.learning_rate
+    tie_untold(network.planes, train.admissible[known])
     if pretrained is not None:
-        state = load_weights(pretrained)
-        network.image.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("image.")})
+        _begin_from(pretrained, network)
         encoder_rate *= settings.encoder_rate
     heads = [*network.planes.parameters(), *network.gaze.parameters()]
-    groups = [
+    rates = [
         {"params": heads, "lr": settings.learning_rate},
         {"params": network.image.parameters(), "lr": encoder_rate},
     ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(rates, weight_decay=settings.weight_decay)
     steps = max(1, settings.frames_per_epoch // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
@@ -97,14 +95,14 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     for epoch in range(settings.epochs):
         sums = {"loss": 0.0, "planes": 0.0, "gaze": 0.0}
         model.train()
-        order = draw_balanced(train.labels[known], steps * settings.batch, settings.balance, chance)
+        order = draw_balanced(groups, steps * settings.batch, settings.balance, chance)
         for drawn in known[order].reshape(steps, -1):
             image = network_input(train.pixels[drawn][:, None], dataset.preprocessing)
             motion = draw_motion(len(drawn), torch_chance)
             image = augment_images(image, motion, torch_chance)
             density = move_maps(torch.from_numpy(train.density[drawn]), motion)
             logits, gaze_logits = model(image.contiguous(memory_format=torch.channels_last))
-            planes = _plane_loss(logits, torch.from_numpy(train.labels[drawn]))
+            planes = admissible_nll(logits, torch.from_numpy(train.admissible[drawn]))
             gaze = _gaze_loss(gaze_logits, density)
             loss = planes + settings.gaze_weight * gaze
             if not torch.isfinite(loss):
@@ -130,10 +128,28 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     return Finetuned(folder / WEIGHTS, history, best)
 
 
-def _plane_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy over the labelled frames of a batch; 0 when there are none."""
-    labelled = (labels != UNLABELLED).sum()
-    return F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum") / labelled.clamp_min(1)
+@torch.no_grad()
+def tie_untold(head: nn.Linear, admissible: BoolArray) -> None:
+    """Let classes that no frame tells apart begin alike.
+
+    Their gradients are the same from then on, so they stay alike: the network spreads its probability evenly over them,
+    where otherwise chance would choose one, and say it with confidence.
+
+    Args:
+        head: gives the logits.
+        admissible: ``(n, n_classes)`` of the training frames.
+    """
+    for first, *others in untold(admissible):
+        head.weight[others] = head.weight[first].clone()
+        head.bias[others] = head.bias[first].clone()
+
+
+def _begin_from(pretrained: Path, network: GuidanceNetwork) -> None:
+    state = load_weights(pretrained)
+    try:
+        network.image.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("image.")})
+    except RuntimeError as error:
+        raise TrainingError(f"weights '{pretrained}' are of another encoder than the config names") from error
 
 
 def _gaze_loss(gaze_logits: Tensor, density: Tensor) -> Tensor:
@@ -147,7 +163,7 @@ def _validate(
 ) -> dict[str, float]:
     logits, gaze_logits = predict(network, frames.pixels, dataset.preprocessing)
     labelled = frames.labels != UNLABELLED
-    planes = float(_plane_loss(torch.from_numpy(logits), torch.from_numpy(frames.labels)))
+    planes = float(admissible_nll(torch.from_numpy(logits), torch.from_numpy(frames.admissible)))
     gaze = float(_gaze_loss(torch.from_numpy(gaze_logits), torch.from_numpy(frames.density)))
     confusion = confusion_matrix(frames.labels[labelled], logits[labelled].argmax(axis=1), len(dataset.classes))
     return {

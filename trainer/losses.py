@@ -98,6 +98,26 @@ def nt_xent(z_a: Tensor, z_b: Tensor, log_scale: Tensor) -> Tensor:
     return F.cross_entropy(logits, partner)
 
 
+def admissible_nll(logits: Tensor, admissible: Tensor) -> Tensor:
+    """Negative logarithm of the probability that a frame's class is one of its admissible ones, mean over frames.
+
+    With ``p = softmax(z_i)`` and the set ``S_i``: ``l_i = -log sum_{k in S_i} p_k``, the likelihood of a partial label
+    (Jin and Ghahramani 2002, *Learning with multiple labels*, NeurIPS 15). With one class a set it is cross-entropy.
+
+    Args:
+        logits: ``(N, n_classes)``.
+        admissible: ``(N, n_classes)`` bool; a frame without any has no part in it.
+
+    Returns:
+        Scalar; 0 (with gradient 0) when no frame has a set.
+    """
+    told = admissible.any(dim=1)
+    if not told.any():
+        return logits.sum() * 0.0
+    z, inside = logits[told], admissible[told]
+    return (torch.logsumexp(z, dim=1) - torch.logsumexp(z.masked_fill(~inside, float("-inf")), dim=1)).mean()
+
+
 def correspondence_bce(logits: Tensor, synchronous: Tensor, weights: Tensor) -> Tensor:
     """Weighted binary cross-entropy: are clip and speech of the same moment?
 

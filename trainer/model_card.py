@@ -6,6 +6,7 @@ Pure text from figures; called by the command's only thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 
 from trainer.config import TrainConfig
 from trainer.data import Dataset
@@ -17,10 +18,10 @@ def model_card(
     config: TrainConfig,
     evaluation: Evaluation,
     same_plane: float,
-    gaze_cc: float,
+    gaze_cc: float | None,
     training_data: str,
 ) -> str:
-    """Markdown with the figures of this very model."""
+    """Markdown with the figures of this very model. ``gaze_cc`` is None when it has no gaze head."""
     phantom = dataset.origin == "phantom"
     warning = (
         "**Trained on synthetic images of a software scanner only.** On images of a real scanner its answers mean "
@@ -32,8 +33,9 @@ def model_card(
     planes, calibration, split = evaluation.planes, evaluation.calibration, dataset.split
     parts = [
         f"# {config.export.name}\n",
-        f"{warning}Names the standard plane in a fetal ultrasound image and predicts where a sonographer would look, "
-        "in one pass. For research and for showing the program; not a medical device.\n",
+        f"{warning}Names the standard plane in a fetal ultrasound image"
+        + (" and predicts where a sonographer would look, in one pass" if gaze_cc is not None else "")
+        + ". For research and for showing the program; not a medical device.\n",
         "## Training",
         f"- Learned from: {training_data}.",
         f"- Split by subject: {len(split.train)} to train, {len(split.validation)} to choose and calibrate, "
@@ -50,6 +52,7 @@ def model_card(
         f"of these rightly. Expected calibration error {calibration['ece']:.3f} ({calibration['ece_before']:.3f} "
         "before the temperature).\n",
         _table(("class", "precision", "recall", "F1", "frames"), _class_rows(evaluation.per_class)),
+        *_what_labels_did_not_tell(evaluation),
     ]
     if evaluation.gaze:
         names = {
@@ -77,13 +80,32 @@ def model_card(
     parts.append("## Files\n")
     if "int8" in config.export.precisions:
         parts.append(
-            f"INT8 against float on frames of the test subjects: same plane on {same_plane:.1%}, gaze CC "
-            f"{gaze_cc:.4f}.\n"
+            f"INT8 against float on frames of the test subjects: same plane on {same_plane:.1%}"
+            + (f", gaze CC {gaze_cc:.4f}.\n" if gaze_cc is not None else ".\n")
         )
     parts.append(
         f"Holds: {' and '.join(config.export.precisions)} network. The figures above are of the float network."
     )
     return "\n".join(parts) + "\n"
+
+
+def _what_labels_did_not_tell(evaluation: Evaluation) -> list[str]:
+    planes, stated = evaluation.planes, evaluation.stated
+    lines = []
+    if "top_in_set" in planes:
+        lines.append(
+            f"{planes['frames_with_a_set']:.0f} more frames may show one of several classes and have no part in "
+            f"the table; on {planes['top_in_set']:.1%} of them the most probable class is one of these."
+        )
+    if groups := stated["classes_never_told_apart"]:
+        listed = "; ".join(", ".join(group) for group in groups)
+        lines.append(
+            f"**No training image tells these apart, and the model does not either**: {listed}. It gives them equal "
+            "probabilities."
+        )
+    if never := stated["classes_never_shown"]:
+        lines.append(f"**Never shown, so never named**: {', '.join(never)}.")
+    return [f"{line}\n" for line in lines]
 
 
 def _pretrained(config: TrainConfig) -> bool:
@@ -97,9 +119,14 @@ def _network(config: TrainConfig) -> str:
 def _class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
     rows = []
     for name, scores in per_class.items():
-        figures = tuple(f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+        figures = tuple(_figure(scores[key]) for key in ("precision", "recall", "f1"))
         rows.append((name, *figures, f"{scores['frames']:.0f}"))
     return rows
+
+
+def _figure(value: float | None) -> str:
+    """A dash for what is not defined: NaN, or the null that it becomes in JSON."""
+    return "-" if value is None or isnan(value) else f"{value:.3f}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

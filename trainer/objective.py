@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor, nn
 
 from trainer.augment import augment_images, augment_speech, draw_motion
@@ -26,12 +27,14 @@ class Batch:
         speech: ``(N, K, n_mels, n_frames)`` K windows around each clip, the one that belongs to it in the middle.
         positives: ``(N,)`` in [0, 1], how much each pair counts.
         negatives: ``(N, N)`` in [0, 1], how much clip i and speech j count as a pair that does not belong together.
+        recording: ``(N,)`` int64, whose pair it is.
     """
 
     video: Tensor
     speech: Tensor
     positives: Tensor
     negatives: Tensor
+    recording: Tensor
 
 
 class Objective(nn.Module):
@@ -57,6 +60,9 @@ class Objective(nn.Module):
             n, k = batch.speech.shape[:2]
             heard = augment_speech(batch.speech.flatten(0, 1), generator)
             z_bag = network.embed_speech(heard).reshape(n, k, -1)
+            if settings.centre_recordings:
+                z_v = centred(z_v, batch.recording)
+                z_bag = torch.stack([centred(z_bag[:, i], batch.recording) for i in range(k)], dim=1)
             z_s = z_bag[:, k // 2]
             if settings.contrastive == "info_nce":
                 terms["contrastive"] = info_nce(
@@ -83,6 +89,15 @@ class Objective(nn.Module):
             terms["video contrast"] = nt_xent(z_v, z_again, network.log_scale)
             weighted.append(settings.video_contrast_weight * terms["video contrast"])
         return {"loss": torch.stack(weighted).sum(), **terms}
+
+
+def centred(z: Tensor, recording: Tensor) -> Tensor:
+    """Unit vectors ``(N, D)`` less the mean of those of the same recording, as unit vectors again.
+
+    What all moments of a recording share (who speaks, who is scanned, by which machine) then has no say.
+    """
+    same = (recording[:, None] == recording[None, :]).to(z.dtype)
+    return F.normalize(z - (same / same.sum(dim=1, keepdim=True)) @ z, dim=1)
 
 
 def _correspondence(logits: Tensor, batch: Batch) -> Tensor:

@@ -14,11 +14,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from assistant.class_list import load_class_list
 from assistant.contracts import Float32Array, Preprocessing, UInt8Array
 from assistant.metrics import confusion_matrix, plane_scores
 from trainer.config import TrainConfig
-from trainer.data import Dataset, labelled_frames, share_of
+from trainer.data import Dataset, labelled_of, share_of
 from trainer.encoders import ResidualEncoder, channels_last, image_encoder, network_input
 from trainer.run_folder import load_weights
 
@@ -45,9 +44,8 @@ def probe(dataset: Dataset, config: TrainConfig, pretrained: Path | None, label_
     if pretrained is not None:
         state = load_weights(pretrained)
         encoder.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("image.")})
-    class_list = load_class_list(config.class_list)
-    train = labelled_frames(dataset.of(dataset.split.train), dataset, config, class_list)
-    test = labelled_frames(dataset.of(dataset.split.test), dataset, config, class_list)
+    train = labelled_of(dataset.split.train, dataset, config)
+    test = labelled_of(dataset.split.test, dataset, config)
     rng = np.random.default_rng(config.seed)
     known = share_of(train.labels, label_share, rng)
     if len(known) > _MAX_FRAMES:

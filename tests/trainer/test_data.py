@@ -217,7 +217,7 @@ def test_config_errors_are_one_line(tmp_path, text, problem):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["smoke", "small", "default"])
+@pytest.mark.parametrize("name", ["smoke", "small", "default", "stills"])
 def test_shipped_configs_are_valid(smoke_config_file, name):
     load_config(smoke_config_file.with_name(f"{name}.toml"))
 

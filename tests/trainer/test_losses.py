@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.losses import correspondence_bce, gaze_kl, info_nce, mil_nce, nt_xent
+from trainer.losses import admissible_nll, correspondence_bce, gaze_kl, info_nce, mil_nce, nt_xent
 
 
 def unit_vectors(seed, n=7, d=5):
@@ -111,6 +111,32 @@ def test_nt_xent():
         total += -np.log(np.exp(scale * z[i] @ z[partner]) / others) / n
     loss = nt_xent(torch.tensor(z_a), torch.tensor(z_b), torch.tensor(np.log(scale)))
     assert float(loss) == pytest.approx(total, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_admissible_nll(seed):
+    rng = np.random.default_rng(seed)
+    logits, admissible = rng.normal(size=(8, 5)) * 4, rng.random((8, 5)) < 0.4
+    admissible[0], admissible[1] = False, True  # nothing is known; anything may be
+    losses = []
+    for z, inside in zip(logits, admissible, strict=True):
+        p = np.exp(z) / np.exp(z).sum()
+        if inside.any():
+            losses.append(-np.log(sum(p[k] for k in range(5) if inside[k])))
+    loss = admissible_nll(torch.tensor(logits), torch.tensor(admissible))
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_admissible_nll_of_one_class_each_is_cross_entropy():
+    logits, labels = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 3, 1, 1, 2, 0])
+    loss = admissible_nll(logits, torch.nn.functional.one_hot(labels, 4).bool())
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits, labels))
+
+
+def test_admissible_nll_without_any_label_has_no_gradient():
+    logits = torch.randn(3, 4, requires_grad=True)
+    admissible_nll(logits, torch.zeros(3, 4, dtype=torch.bool)).backward()
+    assert not logits.grad.any()
 
 
 def test_correspondence_bce():
