@@ -4,8 +4,7 @@
 
     config.toml            a copy of the settings: the run can be made again from it
     run.json               seed, threads, versions of the libraries
-    rejected.json          sessions that could not be used, and why
-    cache/                 decoded sessions
+    prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     pretrain/ finetune/    weights.safetensors, history.json, history.png
     evaluation.json        all figures
     model/                 the exported model folder
