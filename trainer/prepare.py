@@ -99,11 +99,16 @@ def prepare(sessions: Path, url: str, config: TrainConfig, report: Report, proce
             entries[source.id] = _publish(place, file, plan.names[source.id])
         report(len(entries) + len(rejects), total, _line(entries.get(source.id), reason))
 
-    _finish(place, Index(complete=True, prepared_with=settings, recordings=_in_order(entries)), rejects, plan.names)
+    told = [{"file": name, "reason": reason} for name, reason in sorted(rejects.items())]
+    place.write(REJECTS_NAME, _json(told, indent=2))
     if not entries:
         first = next(iter(rejects.values()))
         raise TrainingError(f"none of the {len(rejects)} sessions in '{sessions}' can be used: {first}")
     _write_splits(place, sessions, published, {name: e.facts.subject for name, e in entries.items()}, config)
+    in_order = tuple(entries[name] for name in sorted(entries))
+    index = Index(complete=True, prepared_with=settings, recordings=in_order)
+    place.write(INDEX_NAME, _json(index.model_dump(mode="json")))
+    _clean(place, index, plan.names)
     return open_collection(url)
 
 
@@ -320,11 +325,8 @@ def _publish(place: Place, file: Path, name: str) -> Entry:
     return entry
 
 
-def _finish(place: Place, index: Index, rejects: Mapping[str, str], names: Mapping[str, str]) -> None:
-    """Write what was found; then remove what it replaces, and what a killed run left behind."""
-    told = [{"file": name, "reason": reason} for name, reason in sorted(rejects.items())]
-    place.write(REJECTS_NAME, _json(told, indent=2))
-    place.write(INDEX_NAME, _json(index.model_dump(mode="json")))
+def _clean(place: Place, index: Index, names: Mapping[str, str]) -> None:
+    """Remove what the index replaces, and what a killed run left behind."""
     kept = {Path(entry.file).name for entry in index.recordings}
     ours = {f"{flat_name(entry.facts.id)}-" for entry in index.recordings}
     for name in place.files(RECORDINGS_NAME):
@@ -345,10 +347,6 @@ def _write_splits(
         place.write(SPLITS_NAME, splits_text(subjects, split).encode())
     else:
         place.remove(SPLITS_NAME)
-
-
-def _in_order(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
-    return tuple(entries[name] for name in sorted(entries))
 
 
 def _line(entry: Entry | None, reason: str) -> str:

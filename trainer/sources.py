@@ -229,7 +229,7 @@ def store_name(source: Source, settings: str) -> str:
     digest.update(json.dumps(told).encode())
     files = [file for file in (source.own_labels, source.own_gaze) if file]
     if source.kind == "session":
-        files.append(source.path / MANIFEST_NAME)
+        files += source.path.glob(MANIFEST_NAME)  # without it, it is a reject with its reader's words
         sizes = [(path.name, path.stat().st_size) for path in sorted(source.path.iterdir())]
         digest.update(json.dumps(sizes).encode())
     else:
