@@ -25,7 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant.class_list import ClassList
-from assistant.errors import TrainingError
+from assistant.errors import SonocueError, TrainingError
 from trainer.config import DataConfig
 from trainer.recordings import Recording
 from trainer.splits import SPLITS_NAME, PublishedSplit, parse_splits
@@ -96,7 +96,7 @@ class Place:
 
     def read(self, name: str) -> bytes | None:
         """A small file's bytes; None when there is none. Raises ``TrainingError``."""
-        with _one_line(self.path(name), "read"):
+        with one_line(self.path(name), "read"):
             try:
                 return bytes(self.fs.cat_file(self.path(name)))
             except FileNotFoundError:
@@ -104,7 +104,7 @@ class Place:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file whole: under another name first, on disk. Raises ``TrainingError``."""
-        with _one_line(self.path(name), "written"):
+        with one_line(self.path(name), "written"):
             if self.local is None:
                 self.fs.pipe_file(self.path(name), content)
                 return
@@ -115,7 +115,7 @@ class Place:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there. Raises ``TrainingError``."""
-        with _one_line(self.path(name), "removed"):
+        with one_line(self.path(name), "removed"):
             try:
                 self.fs.rm_file(self.path(name))
             except FileNotFoundError:
@@ -123,7 +123,7 @@ class Place:
 
     def files(self, folder: str) -> dict[str, int]:
         """Names and sizes of the files in a folder of it. Raises ``TrainingError``."""
-        with _one_line(self.path(folder), "listed"):
+        with one_line(self.path(folder), "listed"):
             self.fs.invalidate_cache()
             try:
                 found = self.fs.ls(self.path(folder), detail=True)
@@ -133,11 +133,15 @@ class Place:
 
 
 @contextmanager
-def _one_line(path: str, done: str) -> Iterator[None]:
+def one_line(path: str, done: str) -> Iterator[None]:
+    """Whatever a file system raises becomes one line: "cannot be ``done``". Each has errors of its own."""
     try:
         yield
-    except OSError as error:
-        raise TrainingError(f"'{path}' cannot be {done}: {error.strerror or error}") from error
+    except SonocueError:
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise TrainingError(f"'{path}' cannot be {done}: {reason}") from error
 
 
 def place_of(url: str) -> Place:

@@ -38,6 +38,7 @@ from trainer.collection import (
     Index,
     Place,
     PreparedWith,
+    one_line,
     open_collection,
     place_of,
     read_index,
@@ -157,11 +158,11 @@ def _plan(sources: Sequence[Source], place: Place, settings: PreparedWith) -> _P
 def _whole(place: Place, name: str) -> Entry | None:
     """The index line of a file that is there; None when it is not whole (an upload that broke off)."""
     file = f"{RECORDINGS_NAME}/{name}"
-    try:
-        with place.fs.open(place.path(file), "rb") as stream:
+    with one_line(place.path(file), "read"), place.fs.open(place.path(file), "rb") as stream:
+        try:
             return describe(stream, file)
-    except (OSError, ValueError):
-        return None
+        except ValueError:
+            return None
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -203,6 +204,10 @@ def _in_pool(
     """Yield sources as they are done; when a process dies, those that were in work become ``suspects``, and it ends."""
     running: dict[Future[str], Source] = {}
     with _one_thread_each(), _pool(count) as pool:
+        try:
+            pool.submit(os.getpid).result()
+        except BrokenProcessPool as error:
+            raise TrainingError("no process could be started to decode: try --processes 1") from error
         try:
             while waiting or running:
                 while waiting and len(running) <= count:
@@ -320,7 +325,8 @@ def _publish(place: Place, file: Path, name: str) -> Entry:
     if place.local is not None:
         file.replace(place.local / entry.file)
     else:
-        place.fs.put_file(str(file), place.path(entry.file))
+        with one_line(place.path(entry.file), "written"):
+            place.fs.put_file(str(file), place.path(entry.file))
         file.unlink()
     return entry
 

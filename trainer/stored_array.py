@@ -136,7 +136,10 @@ def fetch_ranges(fs: Any, paths: Sequence[str], starts: Sequence[int], ends: Seq
     Raises:
         TrainingError: the store does not answer, or a file ends early.
     """
-    answers = fs.cat_ranges(list(paths), list(starts), list(ends), on_error="return")
+    try:
+        answers = fs.cat_ranges(list(paths), list(starts), list(ends), on_error="return")
+    except Exception as error:  # each file system has errors of its own
+        raise TrainingError(f"'{paths[0]}' cannot be read: {error or type(error).__name__}") from error
     for path, start, end, answer in zip(paths, starts, ends, answers, strict=True):
         if isinstance(answer, BaseException):
             raise TrainingError(f"'{path}' cannot be read: {answer or type(answer).__name__}") from answer

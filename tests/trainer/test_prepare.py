@@ -401,3 +401,14 @@ def test_fewer_than_three_subjects_are_prepared_but_do_not_train(six_videos, tmp
     assert collection.published is None
     with pytest.raises(TrainingError, match="at least 3 subjects"):
         assemble(collection.recordings(), SETTINGS, load_class_list())
+
+
+def test_processes_that_cannot_start_are_no_fault_of_the_recordings(six_videos, tmp_path):
+    """A script from standard input cannot be started again, which is what each process begins with."""
+    script = (
+        "from pathlib import Path; from trainer.config import TrainConfig; from trainer.prepare import prepare\n"
+        f"prepare(Path({str(six_videos)!r}), {str(tmp_path / 'out')!r}, TrainConfig(), lambda *_: None, processes=2)\n"
+    )
+    done = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert "TrainingError: no process could be started to decode: try --processes 1" in done.stderr
+    assert not (tmp_path / "out" / "rejects.json").exists()
