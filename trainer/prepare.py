@@ -177,7 +177,7 @@ def _decode(
     with _staging(place) as folder:
         files = {source.id: folder / f"{plan.names[source.id]}.{os.getpid()}.partial" for source in plan.to_do}
         job = partial(_make, config=config, class_list=class_list)
-        count = min(processes or len(os.sched_getaffinity(0)), len(plan.to_do))
+        count = min(processes or os.cpu_count() or 1, len(plan.to_do))
         if count <= 1:
             for source in plan.to_do:
                 yield source, files[source.id], job(source, files[source.id])
