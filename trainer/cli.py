@@ -1,7 +1,8 @@
-"""``sonocue train``: pretrain, finetune, evaluate, export, or all of them. Runs on the main thread.
+"""``sonocue train``: prepare, pretrain, finetune, evaluate, export, or all of them. Runs on the main thread.
 
-Each command takes the same three arguments: settings, recorded sessions (or labelled still images), and the folder of
-the run. Decoded sessions and the results of earlier steps are found in that folder. Torch is imported when a command
+Each command but ``prepare`` takes the same three arguments: settings, recordings (prepared or not) or labelled still
+images, and the folder of the run. What was prepared and the results of earlier steps are found in that folder. Torch is
+imported when a command
 runs, not before.
 """
 
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train a model from recorded sessions.", no_args_is_help=True)
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings (TOML), e.g. trainer/configs/small.toml.")]
-Sessions = Annotated[Path, typer.Argument(metavar="SESSIONS", help="Folder with recorded sessions.")]
+Sessions = Annotated[
+    str,
+    typer.Argument(
+        metavar="SESSIONS", help="Folder with recordings, or a prepared collection (a folder or an fsspec URL)."
+    ),
+]
 StillsFolder = Annotated[
     Path | None,
     typer.Option("--stills", metavar="FOLDER", help="Labelled still images to train the plane head with too."),
@@ -37,6 +43,31 @@ StillsFolder = Annotated[
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; made when missing.")]
 
 _console = Console(stderr=True)
+_BAR = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+)
+
+
+@app.command("prepare")
+def prepare_command(
+    sessions: Annotated[
+        Path, typer.Argument(metavar="SESSIONS", help="Folder with sessions, video files, DICOM cine and their tables.")
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The collection: a folder, or an fsspec URL (s3://...).")],
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="CONFIG", help="Settings (TOML); else the defaults.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes that decode; default: one a core.")] = None,
+) -> None:
+    """Decode recordings of any origin once, into a collection to train from; goes on where it stopped."""
+    from trainer.config import TrainConfig, load_config
+
+    config = load_config(config_file) if config_file else TrainConfig()
+    typer.echo(_prepare(sessions, out, config, processes))
 
 
 @app.command("pretrain")
@@ -167,17 +198,20 @@ def table_command(
 
 
 def _begin(
-    config_file: Path, sessions: Path | None, run: Path, stills: Path | None = None
+    config_file: Path, sessions: str | None, run: Path, stills: Path | None = None
 ) -> tuple[TrainConfig, Dataset]:
     # Torch's threads wait for each other by spinning; beside other programs that costs them most of their speed (12
     # against 34 images a second on two busy cores). Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from trainer.data import load_dataset
+    from trainer.collection import is_prepared
+    from trainer.data import PREPARED, load_dataset
     from trainer.run_folder import begin_run
 
     config = begin_run(config_file, run)
-    with _console.status("Reading sessions ..." if sessions else "Reading still images ..."):
-        dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False), stills)
+    if sessions is not None and "://" not in sessions and not is_prepared(sessions):
+        _console.print(_prepare(Path(sessions), str(run / PREPARED), config, None), highlight=False)
+        sessions = str(run / PREPARED)
+    dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False), stills)
     split = dataset.split
     counted = [f"{len(dataset.recordings)} sessions"] if sessions else []
     counted += [f"{len(dataset.stills.subjects)} still images"] if dataset.stills else []
@@ -186,6 +220,30 @@ def _begin(
         f"{len(split.test)} test; classes: {', '.join(dataset.classes) or 'no labels'}"
     )
     return config, dataset
+
+
+def _prepare(sessions: Path, out: str, config: TrainConfig, processes: int | None) -> str:
+    """Prepare with a progress bar. Returns one line that sums it up."""
+    from trainer.pairs import speech_windows
+    from trainer.prepare import prepare
+
+    with Progress(*_BAR, console=_console) as progress:
+        task = progress.add_task("prepare", total=None)
+
+        def report(done: int, total: int, line: str) -> None:
+            progress.console.print(f"  {line}", highlight=False, markup=False)
+            progress.update(task, completed=done, total=total)
+
+        collection = prepare(sessions, out, config, report, processes)
+    recordings = collection.recordings()
+    rejected = f"{len(collection.rejected)} rejected"
+    if collection.rejected:
+        rejected += f" (reasons in {collection.place.url}/rejects.json)"
+    return (
+        f"{collection.place.url}: {len(recordings)} recordings of {len({r.subject for r in recordings})} subjects, "
+        f"{sum(float(r.times_s[-1]) for r in recordings) / 60:.1f} min, {len(speech_windows(recordings, config.data))} "
+        f"windows with speech; {rejected}"
+    )
 
 
 def _pretrain(dataset: Dataset, config: TrainConfig, run: Path) -> None:
@@ -253,14 +311,7 @@ def _read_evaluation(run: Path) -> Evaluation:
 @contextmanager
 def _epochs(step: str, count: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
     """A progress bar, moved by each epoch's figures, which are printed too."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_console) as progress:
+    with Progress(*_BAR, console=_console) as progress:
         task = progress.add_task(step, total=count)
 
         def report(figures: Mapping[str, float]) -> None:

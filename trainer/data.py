@@ -5,7 +5,7 @@ Called by the command's only thread. Everything random takes its generator from 
 
 from __future__ import annotations
 
-import json
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,23 @@ from assistant.class_list import ClassList, load_class_list
 from assistant.contracts import Float32Array, Origin, Preprocessing, UInt8Array
 from assistant.errors import TrainingError
 from assistant.metrics import fixation_density
+from trainer.collection import PreparedWith, is_prepared, open_collection
 from trainer.config import DataConfig, TrainConfig
 from trainer.pairs import Windows
-from trainer.recordings import MEL_HOP_S, UNLABELLED, WHOLE_IMAGE, Recording, load_recordings
-from trainer.splits import Split, published_split, split_subjects
+from trainer.pairs import speech_windows as speech_windows
+from trainer.prepare import prepare
+from trainer.recordings import MEL_HOP_S, UNLABELLED, WHOLE_IMAGE, Recording, pixel_sums
+from trainer.splits import Split, split_subjects
 from trainer.still_tables import PARTS
 from trainer.stills import Stills, load_stills, split_stills
+from trainer.stored_array import gather
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_SPEECH = 0.5
-"""Probability from which a chunk counts as speech."""
+PREPARED = "prepared"
+"""Folder of a run in which recordings are prepared when none were before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +42,7 @@ class Dataset:
     """All recordings, split, with what they have in common.
 
     Attributes:
-        recordings: in order of their session's name.
+        recordings: in order of their names.
         split: by subject.
         classes: planes that the model will know and the background, in the order of the class list; empty when no
             frame is labelled.
@@ -64,41 +68,44 @@ class Dataset:
 
 
 def load_dataset(
-    sessions: Path | None,
+    sessions: str | Path | None,
     config: TrainConfig,
     run: Path,
     progress: Callable[[str], None],
     stills_folder: Path | None = None,
 ) -> Dataset:
-    """Decode (or find decoded) all sessions of a folder and split them: as its ``splits.csv`` says, if it has one.
+    """Open a prepared collection, or prepare a folder of recordings into ``run/prepared``, and split it.
 
-    Sessions that cannot be used are listed in ``run/rejected.json``. Those of other splits than the three that training
-    knows (a harder test set, say) are not touched. Labelled still images may stand beside sessions or alone.
+    Recordings of other splits than the three that training knows (a harder test set, say) are not touched. Labelled
+    still images may stand beside recordings or alone.
+
+    Args:
+        sessions: a collection (folder or URL), or a folder of recordings; None: still images alone.
+        config: settings.
+        run: folder of the run.
+        progress: told one line for each recording that is prepared.
+        stills_folder: labelled still images; None: none.
 
     Raises:
-        TrainingError: there is too little to train on; the message says what is missing.
+        TrainingError: there is too little to train on, or the collection was prepared with other settings.
     """
     class_list = load_class_list(config.class_list)
-    recordings: list[Recording] = []
-    rejected: list[tuple[str, str]] = []
     stills = load_stills(stills_folder, config, class_list, run / "cache", progress) if stills_folder else None
-    if stills:
-        rejected += stills.rejected
-    published = sessions and published_split(sessions)
-    if published and published.kept_apart:
-        progress(f"{len(published.kept_apart)} sessions are kept apart, as splits.csv says")
-    kept_apart = published.kept_apart if published else frozenset()
-    for item in load_recordings(sessions, config.data, class_list, run / "cache", kept_apart) if sessions else ():
-        if isinstance(item, Recording):
-            recordings.append(item)
-            progress(f"{item.session_id}: {len(item.frames)} frames of {item.subject}")
-        else:
-            rejected.append((item[0].name, item[1]))
-            progress(f"left out: {item[1]}")
-    (run / "rejected.json").write_text(json.dumps(dict(rejected), indent=2) + "\n", encoding="utf-8")
-    if not recordings and not stills:
-        raise TrainingError(f"none of the {len(rejected)} sessions in '{sessions}' can be used: {rejected[0][1]}")
-    return assemble(recordings, config, class_list, rejected, published.of_subjects if published else None, stills)
+    rejected = list(stills.rejected) if stills else []
+    if sessions is None:
+        return assemble((), config, class_list, rejected, None, stills)
+    if "://" in str(sessions) or is_prepared(str(sessions)):
+        collection = open_collection(str(sessions))
+        if different := collection.index.prepared_with.difference(PreparedWith.of(config.data, class_list)):
+            raise TrainingError(
+                f"'{sessions}' was prepared with other settings ({different}): prepare it with --config"
+            )
+    else:
+        collection = prepare(Path(sessions), str(run / PREPARED), config, lambda _, __, line: progress(line))
+    rejected += collection.rejected.items()
+    published = collection.published
+    of_subjects = published.of_subjects if published else None
+    return assemble(collection.recordings(), config, class_list, rejected, of_subjects, stills)
 
 
 def assemble(
@@ -122,20 +129,17 @@ def assemble(
         of_stills = split_stills(stills, config.data, config.seed, split)
         split = Split(*(tuple(sorted({*getattr(split, p), *getattr(of_stills, p)})) for p in PARTS))
     train = [recording for recording in recordings if recording.subject in split.train]
-    # One in four frames is enough for two moments.
-    pixels = np.concatenate(
-        [
-            *(recording.frames[::4].ravel() for recording in train),
-            *([stills.frames[stills.of(split.train)[::4]].ravel()] if stills else []),
-        ]
-    )
+    sums = [recording.pixel_sums or pixel_sums(recording.frames) for recording in train]
+    sums += [pixel_sums(stills.frames[stills.of(split.train)])] if stills else []
+    count, total, squares = map(sum, zip(*sums, strict=True))
+    mean = total / count
     preprocessing = Preprocessing(
         # For a source that does not know where its sector stands; each recording was cropped by its own.
         crop=Counter(recording.crop for recording in train).most_common(1)[0][0] if train else WHOLE_IMAGE,
         height_px=config.data.height_px,
         width_px=config.data.width_px,
-        mean=round(float(pixels.mean()), 2),
-        std=round(max(float(pixels.std()), 1.0), 2),
+        mean=round(mean, 2),
+        std=round(max(math.sqrt(squares / count - mean**2), 1.0), 2),
     )
     return Dataset(
         recordings=tuple(recordings),
@@ -184,33 +188,14 @@ def _known_classes(
 # --------------------------------------------------------------------------------------------------------------------
 
 
-def speech_windows(recordings: Sequence[Recording], config: DataConfig) -> Windows:
-    """All moments whose speech window holds enough speech, on an even grid over each recording."""
-    numbers, centres = [], []
-    reach_s = max(config.clip_s, config.speech_s) / 2
-    for number, recording in enumerate(recordings):
-        end_s = min(recording.times_s[-1], recording.log_mel_s + MEL_HOP_S * recording.log_mel.shape[1])
-        grid = np.arange(max(0.0, recording.log_mel_s) + reach_s, end_s - reach_s, config.window_step_s)
-        voiced = np.concatenate([[0], np.cumsum(recording.speech >= _SPEECH)])
-        first = np.searchsorted(recording.speech_s, grid - config.speech_s / 2)
-        last = np.searchsorted(recording.speech_s, grid + config.speech_s / 2)
-        share = (voiced[last] - voiced[first]) / np.maximum(last - first, 1)
-        kept = grid[share >= max(config.min_speech, 1e-9)]
-        numbers.append(np.full(len(kept), number, np.int64))
-        centres.append(kept)
-    return Windows(np.concatenate(numbers), np.concatenate(centres))
-
-
 def clips(
     recordings: Sequence[Recording], number: Int64Array, centre_s: Float64Array, config: DataConfig
 ) -> UInt8Array:
     """Clips around these moments, ``(N, T, H, W)`` uint8: the nearest frames kept, evenly over ``clip_s``."""
     offsets = (np.arange(config.clip_frames) + 0.5) / config.clip_frames * config.clip_s - config.clip_s / 2
-    found = []
-    for r, centre in zip(number, centre_s, strict=True):
-        recording = recordings[r]
-        found.append(recording.frames[_nearest(recording.times_s, centre + offsets)])
-    return np.stack(found)
+    chosen = [recordings[r] for r in number]
+    rows = [_nearest(recording.times_s, centre + offsets) for recording, centre in zip(chosen, centre_s, strict=True)]
+    return np.stack(gather([recording.frames for recording in chosen], rows))
 
 
 def speech_of(
@@ -218,13 +203,12 @@ def speech_of(
 ) -> Float32Array:
     """Log-mel windows around these moments, ``(N, n_mels, speech_s / 10 ms)`` float32."""
     columns = round(config.speech_s / MEL_HOP_S)
-    found = []
-    for r, centre in zip(number, centre_s, strict=True):
-        mel = recordings[r].log_mel
-        first = round((centre - config.speech_s / 2 - recordings[r].log_mel_s) / MEL_HOP_S)
-        first = min(max(first, 0), mel.shape[1] - columns)
-        found.append(mel[:, first : first + columns])
-    return np.stack(found)
+    chosen = [recordings[r] for r in number]
+    rows = []
+    for recording, centre in zip(chosen, centre_s, strict=True):
+        first = round((centre - config.speech_s / 2 - recording.log_mel_s) / MEL_HOP_S)
+        rows.append(min(max(first, 0), recording.log_mel.shape[1] - columns) + np.arange(columns))
+    return np.stack([found.T for found in gather([recording.log_mel.T for recording in chosen], rows)])
 
 
 def true_relevance(recordings: Sequence[Recording], windows: Windows, config: DataConfig) -> Float64Array:

@@ -6,12 +6,15 @@ business. Called by the training loop's only thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+
+from trainer.config import DataConfig
+from trainer.recordings import MEL_HOP_S, Recording
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -21,6 +24,8 @@ HARD_POSITIVE_S = 0.5
 HARD_NEGATIVE_S = 5.0
 """From here on another moment of the same recording is taken to show something else."""
 _SAME_MOMENT_S = 0.05
+SPEECH = 0.5
+"""Probability from which a chunk counts as speech."""
 
 
 class Relation(IntEnum):
@@ -47,6 +52,23 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.recording)
+
+
+def speech_windows(recordings: Sequence[Recording], config: DataConfig) -> Windows:
+    """All moments whose speech window holds enough speech, on an even grid over each recording."""
+    numbers, centres = [], []
+    reach_s = max(config.clip_s, config.speech_s) / 2
+    for number, recording in enumerate(recordings):
+        end_s = min(recording.times_s[-1], recording.log_mel_s + MEL_HOP_S * recording.log_mel.shape[1])
+        grid = np.arange(max(0.0, recording.log_mel_s) + reach_s, end_s - reach_s, config.window_step_s)
+        voiced = np.concatenate([[0], np.cumsum(recording.speech >= SPEECH)])
+        first = np.searchsorted(recording.speech_s, grid - config.speech_s / 2)
+        last = np.searchsorted(recording.speech_s, grid + config.speech_s / 2)
+        share = (voiced[last] - voiced[first]) / np.maximum(last - first, 1)
+        kept = grid[share >= max(config.min_speech, 1e-9)]
+        numbers.append(np.full(len(kept), number, np.int64))
+        centres.append(kept)
+    return Windows(np.concatenate(numbers), np.concatenate(centres))
 
 
 def relations(recording: Int64Array, clip_s: Float64Array, speech_s: Float64Array) -> npt.NDArray[np.int64]:

@@ -1,18 +1,14 @@
-"""One recorded session as arrays at the network's resolution, decoded once and kept in the run folder.
+"""A recording as arrays at the network's resolution; and how a recorded session becomes one.
 
 Decoding video is by far the dearest step of training on few cores, and each epoch needs the same frames, so they are
-stored small and uncompressed, to be mapped into memory. Times become seconds since the recording's first frame. Called
-by the command's only thread.
+kept small and uncompressed (``store``). Times become seconds since the recording's first frame. Video files and DICOM
+cine become recordings in ``video_files`` and ``dicom_cine``. Called by the processes of ``prepare``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +18,11 @@ from assistant.class_list import ClassList
 from assistant.contracts import Float32Array, Preprocessing, UInt8Array
 from assistant.errors import SessionError, TrainingError
 from assistant.preprocess import Preprocessor
+from assistant.session.manifest import PARTIAL_SUFFIX, file_sha256
 from assistant.session.reader import SessionReader
 from assistant.speech import log_mel, speech_probabilities
 from trainer.config import DataConfig
+from trainer.stored_array import StoredColumns, StoredRows
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -34,15 +32,14 @@ UNLABELLED = -1
 
 MEL_HOP_S = 0.01
 _MEL_CENTRE_S = 0.0125
-_CACHE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A session as training sees it.
+    """A session, a video file or a DICOM cine as training sees it.
 
     Attributes:
-        session_id: of the session.
+        session_id: name of the session, or of the file.
         subject: pseudonym of the person examined.
         origin: ``real`` or ``phantom``.
         crop: part of the image that the frames show (see ``Preprocessing``).
@@ -57,75 +54,79 @@ class Recording:
         speech: ``(c,)`` float32 probability of speech.
         utterances: ``(u, 3)`` float64 start_s, end_s, relevant (1 or 0) where the truth is known; only to judge what
             training found out, never to train.
+        pixel_sums: see ``pixel_sums()``; None: not known yet.
     """
 
     session_id: str
     subject: str
     origin: str
     crop: tuple[float, float, float, float]
-    frames: UInt8Array
+    frames: UInt8Array | StoredRows
     times_s: Float64Array
     labels: Int64Array
     gaze_s: Float64Array
     gaze_xy: Float64Array
-    log_mel: Float32Array
+    log_mel: Float32Array | StoredColumns
     log_mel_s: float
     speech_s: Float64Array
     speech: Float32Array
     utterances: Float64Array
+    pixel_sums: tuple[int, int, int] | None = None
 
 
-def find_sessions(folder: Path) -> list[Path]:
-    """All session folders in ``folder`` (or ``folder`` itself), in order of their names.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """A whole sound track.
 
-    Raises:
-        TrainingError: there is none.
+    Attributes:
+        samples: ``(N,)`` float32 in [-1, 1].
+        sample_rate_hz: samples a second.
+        start_s: time of sample 0, in seconds since the first frame.
     """
-    found = sorted({path.parent for path in folder.rglob("session.json")}) if folder.is_dir() else []
-    if not found:
-        raise TrainingError(
-            f"no sessions in '{folder}': expected folders with a session.json, as 'sonocue record' makes"
-        )
-    return found
+
+    samples: Float32Array
+    sample_rate_hz: int
+    start_s: float
 
 
-def load_recordings(
-    folder: Path, config: DataConfig, class_list: ClassList, cache: Path, kept_apart: Collection[str] = ()
-) -> Iterator[Recording | tuple[Path, str]]:
-    """Each session of ``folder`` as a recording; one that cannot be used as its path and the reason.
-
-    Args:
-        folder: holds the sessions.
-        config: resolution and frame rate.
-        class_list: numbers the labels.
-        cache: folder for the arrays; what is there already is not decoded again.
-        kept_apart: names of sessions that are left alone.
-
-    Raises:
-        TrainingError: there is no session.
-    """
-    for path in find_sessions(folder):
-        if path.name in kept_apart:
-            continue
-        key = _cache_key(path, config, class_list)
-        try:
-            yield _read_cache(cache / key) or _write_cache(cache / key, read_recording(path, config, class_list))
-        except SessionError as error:
-            yield path, str(error)
-
-
-def read_recording(path: Path, config: DataConfig, class_list: ClassList) -> Recording:
+def read_session(
+    path: Path,
+    config: DataConfig,
+    class_list: ClassList,
+    crop: tuple[float, float, float, float] | None = None,
+    intervals: Sequence[tuple[float, float, str]] = (),
+) -> Recording:
     """Decode a session.
 
+    Args:
+        path: its folder.
+        config: resolution and frame rate.
+        class_list: numbers the labels.
+        crop: instead of the one that the session knows.
+        intervals: start and end in seconds and plane, which outrank the session's own labels.
+
     Raises:
-        SessionError: it cannot be read, or holds no frames.
+        SessionError: it was not closed, cannot be read, holds no frames, or was altered since it was recorded.
+        TrainingError: an interval names a plane that the class list has not.
     """
+    if path.name.endswith(PARTIAL_SUFFIX):
+        raise SessionError(
+            f"session '{path}' was not closed: it is being recorded, or its writer was killed (then rename the folder "
+            f"without {PARTIAL_SUFFIX}, and it is used up to its last second)"
+        )
     reader = SessionReader(path)
+    for name, expected in reader.manifest.sha256.items():
+        try:
+            found = file_sha256(path / name)
+        except OSError as error:
+            raise SessionError(f"session '{path}': {name} cannot be read: {error.strerror}") from error
+        if found != expected:
+            raise SessionError(f"session '{path}': {name} was altered since it was recorded: its hash differs")
     times_ns = np.asarray(reader.frame_times_ns, np.int64)
     if len(times_ns) < 2:
         raise SessionError(f"session '{path}': expected video, got {len(times_ns)} frames")
-    crop = reader.header.sector_crop or WHOLE_IMAGE
-    kept = _nearest_to_grid(times_ns, config.frames_hz)
+    crop = crop or reader.header.sector_crop or WHOLE_IMAGE
+    kept = nearest_to_grid(times_ns, config.frames_hz)
     # Mean 0 and standard deviation 1 leave grey levels as they are; the network's own normalisation comes in training.
     preprocess = Preprocessor(Preprocessing(crop, config.height_px, config.width_px, mean=0.0, std=1.0))
     frames: UInt8Array = np.empty((len(kept), config.height_px, config.width_px), np.uint8)
@@ -139,56 +140,92 @@ def read_recording(path: Path, config: DataConfig, class_list: ClassList) -> Rec
             row, position = next(wanted, (0, -1))
 
     start_ns = int(times_ns[0])
-    gaze_s, gaze_xy = _gaze(reader, start_ns, preprocess.crop_rect_px(height_px, width_px))
-    sound = reader.sound()
-    offset_s = 0.0 if sound is None else (sound.start_ns - start_ns) * 1e-9
-    chunks_s, speech = (
-        (np.empty(0), np.empty(0, np.float32))
-        if sound is None
-        else speech_probabilities(sound.samples, sound.sample_rate_hz)
-    )
+    gaze = [((g.captured_ns - start_ns) * 1e-9, g.x_px, g.y_px) for g in reader.gaze() if g.valid]
+    gaze_s, gaze_xy = gaze_in_crop(gaze, preprocess.crop_rect_px(height_px, width_px))
+    recorded = reader.sound()
+    sound = None
+    if recorded is not None:
+        sound = Sound(recorded.samples, recorded.sample_rate_hz, (recorded.start_ns - start_ns) * 1e-9)
+    mel, mel_s, speech_s, speech = sound_features(sound)
     labels, utterances = _truth(reader, start_ns, np.asarray(reader.frame_indices)[kept], class_list)
+    times_s = np.asarray((times_ns[kept] - start_ns) * 1e-9, np.float64)
+    apply_intervals(labels, times_s, intervals, class_list)
     return Recording(
         session_id=reader.session_id,
         subject=reader.header.subject,
         origin=reader.header.origin,
         crop=crop,
         frames=frames,
-        times_s=np.asarray((times_ns[kept] - start_ns) * 1e-9, np.float64),
+        times_s=times_s,
         labels=labels,
         gaze_s=gaze_s,
         gaze_xy=gaze_xy,
-        log_mel=np.empty((0, 0), np.float32) if sound is None else log_mel(sound.samples, sound.sample_rate_hz),
-        log_mel_s=offset_s + _MEL_CENTRE_S,
-        speech_s=chunks_s + offset_s,
+        log_mel=mel,
+        log_mel_s=mel_s,
+        speech_s=speech_s,
         speech=speech,
         utterances=utterances,
     )
 
 
-def _nearest_to_grid(times_ns: Int64Array, frames_hz: float) -> Int64Array:
+def apply_intervals(
+    labels: Int64Array, times_s: Float64Array, intervals: Sequence[tuple[float, float, str]], class_list: ClassList
+) -> None:
+    """Set the labels, in place, of the frames from ``start_s`` up to but not at ``end_s``.
+
+    Raises:
+        TrainingError: a plane is not in the class list, or two planes are said of one moment.
+    """
+    known_until_s = -np.inf
+    for start_s, end_s, plane in sorted(intervals):
+        if plane not in class_list.classes:
+            raise TrainingError(
+                f"label '{plane}' from {start_s} to {end_s} s: class list '{class_list.name}' knows "
+                f"{', '.join(class_list.classes)}"
+            )
+        if start_s < known_until_s:
+            raise TrainingError(f"two labels overlap at {start_s} s: a frame shows one plane")
+        known_until_s = end_s
+        labels[(times_s >= start_s) & (times_s < end_s)] = class_list.classes.index(plane)
+
+
+def sound_features(sound: Sound | None) -> tuple[Float32Array, float, Float64Array, Float32Array]:
+    """``log_mel``, ``log_mel_s``, ``speech_s`` and ``speech`` of a recording; empty without sound."""
+    if sound is None:
+        return np.empty((0, 0), np.float32), _MEL_CENTRE_S, np.empty(0), np.empty(0, np.float32)
+    starts_s, speech = speech_probabilities(sound.samples, sound.sample_rate_hz)
+    mel = log_mel(sound.samples, sound.sample_rate_hz)
+    return mel, sound.start_s + _MEL_CENTRE_S, starts_s + sound.start_s, speech
+
+
+def pixel_sums(frames: UInt8Array | StoredRows) -> tuple[int, int, int]:
+    """Number, sum and sum of squares of the pixels of one in four frames, which is enough for two moments."""
+    counts = np.bincount(np.asarray(frames[::4]).ravel(), minlength=256).astype(np.int64)
+    levels = np.arange(256)
+    return int(counts.sum()), int(counts @ levels), int(counts @ levels**2)
+
+
+def gaze_in_crop(
+    samples: Sequence[tuple[float, float, float]], rect: tuple[int, int, int, int]
+) -> tuple[Float64Array, Float64Array]:
+    """``gaze_s`` and ``gaze_xy`` of the samples (time in seconds, x and y in pixels) that lie inside the crop.
+
+    Gaze elsewhere (another window, the keyboard) is no fixation on the image.
+    """
+    top, left, bottom, right = rect
+    table = np.array(sorted(samples), np.float64).reshape(-1, 3)
+    table[:, 1] = (table[:, 1] + 0.5 - left) / (right - left)
+    table[:, 2] = (table[:, 2] + 0.5 - top) / (bottom - top)
+    inside = ((table[:, 1:] >= 0) & (table[:, 1:] < 1)).all(axis=1)
+    return table[inside, 0], table[inside, 1:]
+
+
+def nearest_to_grid(times_ns: Int64Array, frames_hz: float) -> Int64Array:
     """Positions of the frames nearest to an even grid; all frames when they come more slowly than that."""
     grid = np.arange(times_ns[0], times_ns[-1] + 1, 1e9 / frames_hz)
     after = np.clip(np.searchsorted(times_ns, grid), 1, len(times_ns) - 1)
     nearer_before = grid - times_ns[after - 1] <= times_ns[after] - grid
     return np.unique(after - nearer_before).astype(np.int64)
-
-
-def _gaze(reader: SessionReader, start_ns: int, rect: tuple[int, int, int, int]) -> tuple[Float64Array, Float64Array]:
-    """Valid samples inside the crop. Gaze elsewhere (another window, the keyboard) is no fixation on the image."""
-    top, left, bottom, right = rect
-    samples = [
-        (
-            (g.captured_ns - start_ns) * 1e-9,
-            (g.x_px + 0.5 - left) / (right - left),
-            (g.y_px + 0.5 - top) / (bottom - top),
-        )
-        for g in reader.gaze()
-        if g.valid
-    ]
-    table = np.array(sorted(samples), np.float64).reshape(-1, 3)
-    inside = ((table[:, 1:] >= 0) & (table[:, 1:] < 1)).all(axis=1)
-    return table[inside, 0], table[inside, 1:]
 
 
 def _truth(
@@ -208,51 +245,3 @@ def _truth(
     known = by_kind["truth"] | by_kind["label"]
     labels = np.array([known.get(int(i), UNLABELLED) for i in indices], np.int64)
     return labels, np.array(utterances, np.float64).reshape(-1, 3)
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Cache
-# --------------------------------------------------------------------------------------------------------------------
-
-
-def _cache_key(path: Path, config: DataConfig, class_list: ClassList) -> str:
-    """Folder name that changes with the session and with every setting that the arrays depend on."""
-    try:
-        session = (path / "session.json").read_bytes()
-    except OSError as error:
-        raise TrainingError(f"session '{path}': session.json cannot be read: {error.strerror}") from error
-    settings = [_CACHE_VERSION, config.height_px, config.width_px, config.frames_hz, class_list.classes]
-    return f"{path.name}-{hashlib.sha256(session + json.dumps(settings).encode()).hexdigest()[:12]}"
-
-
-def _write_cache(folder: Path, recording: Recording) -> Recording:
-    """Store a recording; its frames come back mapped, so that they need no memory of ours."""
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    try:
-        partial.mkdir(parents=True)
-        np.save(partial / "frames.npy", recording.frames)
-        rest = {f.name: np.asarray(getattr(recording, f.name)) for f in fields(recording) if f.name != "frames"}
-        np.savez(partial / "arrays.npz", allow_pickle=False, **rest)
-        partial.rename(folder)
-    except OSError as error:
-        raise TrainingError(f"cache '{folder.parent}' cannot be written: {error.strerror}: free some space") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return replace(recording, frames=np.load(folder / "frames.npy", mmap_mode="r"))
-
-
-def _read_cache(folder: Path) -> Recording | None:
-    if not folder.is_dir():
-        return None
-    with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    top, left, bottom, right = arrays.pop("crop").tolist()
-    return Recording(
-        frames=np.load(folder / "frames.npy", mmap_mode="r"),
-        crop=(top, left, bottom, right),
-        session_id=str(arrays.pop("session_id")),
-        subject=str(arrays.pop("subject")),
-        origin=str(arrays.pop("origin")),
-        log_mel_s=float(arrays.pop("log_mel_s")),
-        **arrays,
-    )

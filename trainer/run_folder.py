@@ -4,8 +4,8 @@
 
     config.toml            a copy of the settings: the run can be made again from it
     run.json               seed, threads, versions of the libraries
-    rejected.json          sessions and still images that could not be used, and why
-    cache/                 decoded sessions and prepared still images
+    prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
+    cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures

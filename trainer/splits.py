@@ -1,12 +1,14 @@
 """Which subject trains, validates or tests: drawn from the seed, or as a data set publishes it in ``splits.csv``.
 
-The file's columns are ``session`` (a folder's name), ``subject`` and ``split``: ``train``, ``validation``, ``test``, or
-any other name, whose sessions are kept apart from all training (``test_unseen`` of the software scanner's data sets).
+The file's columns are ``session`` (a folder's name, or a file's path), ``subject`` and ``split``: ``train``,
+``validation``, ``test``, or any other name, whose sessions are kept apart from all training (``test_unseen`` of the
+software scanner's data sets).
 """
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,16 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Raises ``TrainingError`` when a subject stands in two."""
+        for name in self.train:
+            if name in self.validation or name in self.test:
+                raise TrainingError(
+                    f"subject '{name}' would train and be tested on: every subject belongs to one split"
+                )
+        if both := set(self.validation) & set(self.test):
+            raise TrainingError(f"subject '{min(both)}' is in validation and test: every subject belongs to one split")
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedSplit:
@@ -36,10 +48,12 @@ class PublishedSplit:
 
     Attributes:
         of_subjects: the split of each subject.
+        of_sessions: the subject of each session, as the file says.
         kept_apart: names of the sessions that neither train, validate nor test.
     """
 
     of_subjects: Mapping[str, str]
+    of_sessions: Mapping[str, str]
     kept_apart: frozenset[str]
 
 
@@ -53,9 +67,17 @@ def published_split(sessions: Path) -> PublishedSplit | None:
     if not path.exists():
         return None
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeError, csv.Error) as error:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise TrainingError(f"'{path}' cannot be read: {error}") from error
+    return parse_splits(lines, str(path))
+
+
+def parse_splits(lines: Sequence[str], path: str) -> PublishedSplit:
+    """The splits that a table's lines tell; ``path`` names it in messages. Raises ``TrainingError``."""
+    try:
+        rows = list(csv.DictReader(lines))
+    except csv.Error as error:
         raise TrainingError(f"'{path}' cannot be read: {error}") from error
     if not rows or not set(rows[0]) >= _COLUMNS:
         raise TrainingError(f"'{path}': expected the columns session, subject, split and a line a session")
@@ -66,7 +88,38 @@ def published_split(sessions: Path) -> PublishedSplit | None:
                 f"'{path}': subject '{row['subject']}' is in '{of_subjects[row['subject']]}' and in '{row['split']}': "
                 "every subject belongs to one split"
             )
-    return PublishedSplit(of_subjects, frozenset(row["session"] for row in rows if row["split"] not in _PARTS))
+    of_sessions = {row["session"]: row["subject"] for row in rows}
+    kept_apart = frozenset(row["session"] for row in rows if row["split"] not in _PARTS)
+    return PublishedSplit(of_subjects, of_sessions, kept_apart)
+
+
+def check_subjects(published: PublishedSplit, subjects: Mapping[str, str]) -> None:
+    """Hold the splits against the recordings themselves: else one subject could stand in two of them.
+
+    Args:
+        published: what the file says.
+        subjects: of each recording, as it says itself.
+
+    Raises:
+        TrainingError: a recording is of another subject than the file says.
+    """
+    for session, subject in subjects.items():
+        told = published.of_sessions.get(session, subject)
+        if told != subject:
+            raise TrainingError(
+                f"{SPLITS_NAME} says that '{session}' is of subject '{told}', the recording says '{subject}': "
+                "correct the file, or one subject may stand in two splits"
+            )
+
+
+def splits_text(subjects: Mapping[str, str], split: Split) -> str:
+    """``splits.csv`` of recordings: their subjects by name, and the split of these."""
+    part = {name: part for part in _PARTS for name in getattr(split, part)}
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("session", "subject", "split"))
+    writer.writerows((session, subject, part[subject]) for session, subject in sorted(subjects.items()))
+    return table.getvalue()
 
 
 def split_subjects(

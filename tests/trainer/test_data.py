@@ -21,8 +21,9 @@ from trainer.data import (
     true_relevance,
 )
 from trainer.finetune import finetune
+from trainer.prepare import prepare
 from trainer.pretrain import pretrain
-from trainer.recordings import load_recordings, read_recording
+from trainer.recordings import read_session
 from trainer.run_folder import begin_run
 from trainer.splits import split_subjects
 
@@ -33,8 +34,8 @@ SETTINGS = TrainConfig(data=CONFIG)
 
 @pytest.fixture(scope="module")
 def recordings(bar_sessions, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("cache")
-    return list(load_recordings(bar_sessions, CONFIG, CLASSES, cache))
+    out = tmp_path_factory.mktemp("prepared")
+    return prepare(bar_sessions, str(out), SETTINGS, lambda *_: None, processes=1).recordings()
 
 
 def test_a_session_becomes_arrays(recordings, bar_sessions):
@@ -60,15 +61,6 @@ def test_gaze_lies_on_the_bar(recordings):
     columns, rows = (recording.gaze_xy[at] * 64).astype(int).T
     there = recording.frames[bar, rows, columns].astype(float)
     assert there.mean() > recording.frames[bar].mean() + 40
-
-
-def test_the_cache_gives_the_same_and_decodes_nothing_again(bar_sessions, tmp_path, monkeypatch):
-    (first,) = load_recordings(bar_sessions / "bars-2", CONFIG, CLASSES, tmp_path)
-    monkeypatch.setattr("trainer.recordings.read_recording", None)
-    (again,) = load_recordings(bar_sessions / "bars-2", CONFIG, CLASSES, tmp_path)
-    for name in ("frames", "times_s", "labels", "gaze_xy", "log_mel", "speech", "utterances"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
-    assert (again.crop, again.subject, again.log_mel_s) == (first.crop, first.subject, first.log_mel_s)
 
 
 def test_windows_lie_where_somebody_speaks(recordings):
@@ -191,12 +183,12 @@ def test_a_damaged_session_is_listed_with_its_reason(bar_sessions, tmp_path):
     dataset = load_dataset(tmp_path / "sessions", SETTINGS, run, lambda line: None)
     assert len(dataset.recordings) == 3
     assert [name for name, _ in dataset.rejected] == ["bars-1"]
-    assert "bars-1" in (run / "rejected.json").read_text()
+    assert "bars-1" in (run / "prepared" / "rejects.json").read_text()
 
 
 def test_a_session_that_cannot_be_decoded_raises_one_line(tmp_path):
     with pytest.raises(SonocueError, match="no such folder"):
-        read_recording(tmp_path / "nothing", CONFIG, CLASSES)
+        read_session(tmp_path / "nothing", CONFIG, CLASSES)
 
 
 @pytest.mark.parametrize(

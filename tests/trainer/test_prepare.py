@@ -1,0 +1,422 @@
+"""The prepared collection: resumed after a kill, the same everywhere, and honest about what it could not use."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from assistant.class_list import load_class_list
+from assistant.errors import TrainingError
+from tests.trainer.media import grey_steps, write_video
+from trainer.cli import app
+from trainer.collection import open_collection
+from trainer.config import DataConfig, TrainConfig
+from trainer.data import assemble, clips, load_dataset, speech_of, speech_windows
+from trainer.pairs import batches
+from trainer.prepare import prepare
+from trainer.splits import Split
+
+CONFIG = DataConfig(height_px=64, width_px=64, clip_frames=3)
+SETTINGS = TrainConfig(data=CONFIG)
+SONOCUE = Path(sys.executable).with_name("sonocue")
+DEADLINE_S = 100
+ARRAYS = ("frames", "times_s", "labels", "gaze_s", "gaze_xy", "speech_s", "speech", "utterances")
+
+
+def prepared(sessions, url, **more):
+    told = []
+    collection = prepare(sessions, str(url), SETTINGS, lambda done, total, line: told.append(line), **more)
+    return collection, told
+
+
+@pytest.fixture(scope="module")
+def three_sessions(bar_sessions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three")
+    for number in range(3):
+        shutil.copytree(bar_sessions / f"bars-{number}", folder / f"bars-{number}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def on_disk(three_sessions, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prepared")
+    return prepared(three_sessions, out, processes=1)[0]
+
+
+@pytest.fixture(scope="module")
+def in_memory(three_sessions):
+    yield prepared(three_sessions, "memory://bars", processes=2)[0]
+    fsspec.filesystem("memory").rm("/bars", recursive=True)
+
+
+@pytest.fixture(scope="module")
+def six_videos(tmp_path_factory):
+    """Six videos of 2 s, each of another grey."""
+    folder = tmp_path_factory.mktemp("six")
+    for number in range(6):
+        write_video(folder / f"v{number}.mkv", [image + np.uint8(30 * number) for image in grey_steps(2, 20)])
+    return folder
+
+
+def stores(folder):
+    return {file.name: file.read_bytes() for file in sorted((folder / "recordings").iterdir())}
+
+
+# ------------------------------------------------------------------------------------------------ the same everywhere
+
+
+def test_an_object_store_holds_the_same_bytes_as_a_disk(on_disk, in_memory):
+    fs = fsspec.filesystem("memory")
+    here = on_disk.place.local
+    names = sorted(file.relative_to(here).as_posix() for file in here.rglob("*") if file.is_file())
+    assert sorted(name.removeprefix("/bars/") for name in fs.find("/bars")) == names
+    assert len(names) == 3 + 3
+    for name in names:
+        assert fs.cat_file(f"/bars/{name}") == (here / name).read_bytes(), name
+
+
+def test_recordings_are_the_same_from_both(on_disk, in_memory):
+    for ours, theirs in zip(on_disk.recordings(), in_memory.recordings(), strict=True):
+        for name in ARRAYS:
+            np.testing.assert_array_equal(np.asarray(getattr(theirs, name)), getattr(ours, name))
+        np.testing.assert_array_equal(np.asarray(theirs.log_mel), ours.log_mel)
+        assert (theirs.session_id, theirs.subject, theirs.crop) == (ours.session_id, ours.subject, ours.crop)
+        assert theirs.pixel_sums == ours.pixel_sums
+        assert theirs.frames[-1].tolist() == ours.frames[-1].tolist()
+        np.testing.assert_array_equal(theirs.frames[[5, 2, 2]], ours.frames[[5, 2, 2]])
+
+
+def test_batches_drawn_at_random_are_the_same_from_both(on_disk, in_memory):
+    """k windows of each of m recordings, as training draws them."""
+    drawn = []
+    for collection in (on_disk, in_memory):
+        recordings = collection.recordings()
+        windows = speech_windows(recordings, CONFIG)
+        rng = np.random.default_rng(3)
+        for pairs in batches(windows, 3, 3, rng):
+            number, centre_s = windows.recording[pairs], windows.centre_s[pairs]
+            assert len(set(number.tolist())) == 3
+            drawn.append((clips(recordings, number, centre_s, CONFIG), speech_of(recordings, number, centre_s, CONFIG)))
+    half = len(drawn) // 2
+    assert half > 5
+    for (video, speech), (video_again, speech_again) in zip(drawn[:half], drawn[half:], strict=True):
+        np.testing.assert_array_equal(video, video_again)
+        np.testing.assert_array_equal(speech, speech_again)
+        assert len(np.unique(video)) > 50
+
+
+def test_a_batch_is_one_joint_request(in_memory, monkeypatch):
+    recordings = in_memory.recordings()
+    asked = []
+    answer = in_memory.place.fs.cat_ranges
+
+    def counted(_, paths, *rest, **more):
+        asked.append(len(paths))
+        return answer(paths, *rest, **more)
+
+    monkeypatch.setattr(type(in_memory.place.fs), "cat_ranges", counted)
+    clips(recordings, np.array([0, 1, 1, 2]), np.array([4.0, 5.0, 20.0, 9.0]), CONFIG)
+    assert asked == [4]
+
+
+def test_training_takes_a_collection_as_it_takes_recordings(six_videos, tmp_path):
+    of_sessions = load_dataset(six_videos, SETTINGS, tmp_path, lambda line: None)
+    for url in (str(tmp_path / "out"), f"file://{tmp_path}/file", "memory://six"):
+        prepared(six_videos, url, processes=1)
+        dataset = load_dataset(url, SETTINGS, tmp_path / "unused", print)
+        assert dataset.split == of_sessions.split
+        assert dataset.preprocessing == of_sessions.preprocessing
+        assert [r.session_id for r in dataset.recordings] == [r.session_id for r in of_sessions.recordings]
+    assert not (tmp_path / "unused").exists()
+    fsspec.filesystem("memory").rm("/six", recursive=True)
+    assert stores(tmp_path / "prepared") == stores(tmp_path / "out") == stores(tmp_path / "file")
+    frames = np.concatenate([r.frames[::4].ravel() for r in of_sessions.of(of_sessions.split.train)])
+    assert of_sessions.preprocessing.mean == round(float(frames.mean()), 2)
+    assert of_sessions.preprocessing.std == round(float(frames.std()), 2)
+
+
+def test_numpy_alone_reads_a_store(on_disk):
+    entry = on_disk.index.recordings[0]
+    with np.load(on_disk.place.local / entry.file) as arrays:
+        np.testing.assert_array_equal(arrays["frames"], on_disk.recordings()[0].frames)
+        assert json.loads(arrays["facts"].item())["id"] == "bars-0"
+
+
+# ------------------------------------------------------------------------------------------------ killed, and going on
+
+
+@pytest.fixture(scope="module")
+def many_videos(tmp_path_factory):
+    """Ten videos that take a process about a tenth of a second each."""
+    folder = tmp_path_factory.mktemp("videos")
+    rng = np.random.default_rng(0)
+    first = write_video(folder / "v00.mkv", list(rng.integers(0, 255, (60, 160, 240), np.uint8)), fps=10)
+    for number in range(1, 10):
+        shutil.copyfile(first, folder / f"v{number:02}.mkv")
+    return folder
+
+
+def started(sessions, out):
+    return subprocess.Popen(
+        [SONOCUE, "train", "prepare", sessions, out, "--processes", "2"], stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition):
+    until = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < until, "it did not come to that in time"
+        time.sleep(0.01)
+
+
+def children(pid):
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_killed_in_the_middle_it_goes_on_and_ends_the_same(many_videos, tmp_path):
+    out = tmp_path / "out"
+    process = started(many_videos, out)
+    wait_for(lambda: len(list(out.glob("recordings/*.npz"))) >= 2)
+    workers = children(process.pid)
+    process.kill()
+    process.wait(DEADLINE_S)
+    assert workers
+    wait_for(lambda: not any(map(alive, workers)))  # nothing works on for a parent that is gone
+
+    whole = {file.name: file.stat().st_mtime_ns for file in out.glob("recordings/*.npz")}
+    assert 2 <= len(whole) < 10
+    for name in whole:
+        with np.load(out / "recordings" / name) as arrays:
+            assert arrays["frames"].shape == (24, 128, 128)
+    with pytest.raises(TrainingError, match="not prepared to its end: run 'sonocue train prepare' again"):
+        open_collection(str(out))
+
+    again = started(many_videos, out)
+    assert again.wait(DEADLINE_S) == 0
+    assert f"{len(whole)} of 10 are prepared already" in again.stderr.read()
+    for name, written_ns in whole.items():
+        assert (out / "recordings" / name).stat().st_mtime_ns == written_ns
+    assert sorted(file.suffix for file in (out / "recordings").iterdir()) == [".npz"] * 10
+
+    alone = prepare(many_videos, str(tmp_path / "alone"), TrainConfig(), lambda *_: None, processes=1)
+    assert stores(out) == stores(alone.place.local)
+    assert (out / "index.json").read_bytes() == (tmp_path / "alone" / "index.json").read_bytes()
+
+
+def test_a_process_that_dies_costs_no_recording(many_videos, tmp_path):
+    """The memory killer takes one of the two that decode: what was in work is decoded again."""
+    out = tmp_path / "out"
+    process = started(many_videos, out)
+    wait_for(lambda: len(list(out.glob("recordings/*.npz"))) >= 1)
+    decoders = [pid for pid in children(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(decoders[-1], signal.SIGKILL)
+    assert process.wait(DEADLINE_S) == 0, process.stderr.read()
+    collection = open_collection(str(out))
+    assert len(collection.index.recordings) == 10
+    assert not collection.rejected
+
+
+def test_an_upload_that_broke_off_is_made_again(six_videos):
+    fs = fsspec.filesystem("memory")
+    url = "memory://broken"
+    try:
+        whole = prepared(six_videos, url, processes=1)[0]
+        path = whole.place.path(whole.index.recordings[2].file)
+        content = fs.cat_file(path)
+        fs.pipe_file(path, content[: len(content) * 2 // 3])
+        with pytest.raises(TrainingError, match="ends early"):
+            np.asarray(whole.recordings()[2].frames)
+        again, told = prepared(six_videos, url, processes=1)
+        assert "5 of 6 are prepared already" in told
+        assert fs.cat_file(path) == content
+        assert again.index == whole.index
+    finally:
+        fs.rm("/broken", recursive=True)
+
+
+def test_a_file_cut_short_on_disk_is_told(on_disk, tmp_path):
+    shutil.copytree(on_disk.place.local, tmp_path / "copy")
+    file = tmp_path / "copy" / on_disk.index.recordings[0].file
+    with file.open("r+b") as stream:
+        stream.truncate(file.stat().st_size - 1)
+    with pytest.raises(TrainingError, match=r"expected \d+ bytes, got \d+: prepare again"):
+        open_collection(str(tmp_path / "copy")).recordings()
+
+
+def test_what_has_changed_is_decoded_again_and_the_old_file_goes(tmp_path):
+    folder = tmp_path / "videos"
+    for name in ("a", "b", "c"):
+        write_video(folder / f"{name}.mkv", grey_steps(2, 20))
+    first, _ = prepared(folder, tmp_path / "out", processes=1)
+    (folder / "b.labels.csv").write_text("start_s,end_s,plane\n0,1,femur\n")
+    second, told = prepared(folder, tmp_path / "out", processes=1)
+    assert "2 of 3 are prepared already" in told
+    files = [[entry.file for entry in collection.index.recordings] for collection in (first, second)]
+    assert [a == b for a, b in zip(*files, strict=True)] == [True, False, True]
+    assert sorted(stores(tmp_path / "out")) == sorted(Path(file).name for file in files[1])
+
+
+def test_other_settings_need_another_folder(on_disk, three_sessions, tmp_path):
+    other = TrainConfig(data=CONFIG.model_copy(update={"frames_hz": 8.0}))
+    out = str(on_disk.place.local)
+    with pytest.raises(TrainingError, match=r"frames_hz is 4\.0, asked is 8\.0\): name another folder"):
+        prepare(three_sessions, out, other, lambda *_: None)
+    with pytest.raises(TrainingError, match=r"frames_hz is 4\.0, asked is 8\.0"):
+        load_dataset(out, other, tmp_path, print)
+
+
+# ------------------------------------------------------------------------------------------------ rejects
+
+
+def test_what_is_corrupt_or_half_is_listed_and_nothing_takes_its_place(bar_sessions, tmp_path):
+    folder = tmp_path / "mixed"
+    for number in range(2):
+        shutil.copytree(bar_sessions / f"bars-{number}", folder / f"bars-{number}")
+    media = next((folder / "bars-1").glob("*.mkv"))
+    content = bytearray(media.read_bytes())
+    content[len(content) // 2] ^= 255
+    media.write_bytes(content)
+    shutil.copytree(bar_sessions / "bars-3", folder / "bars-3.partial")
+    shutil.copytree(bar_sessions / "bars-4", folder / "bars-4")
+    (folder / "bars-4" / "session.json").unlink()
+    frames = list(np.random.default_rng(0).integers(0, 255, (200, 96, 128), np.uint8))
+    half = write_video(folder / "half.mkv", frames).read_bytes()
+    (folder / "half.mkv").write_bytes(half[: len(half) // 2])
+    cut = write_video(folder / "cut.mp4", frames, codec="libx264").read_bytes()
+    (folder / "cut.mp4").write_bytes(cut[: len(cut) // 2])
+    noise = bytearray(write_video(folder / "noise.mkv", frames, codec="libx264").read_bytes())
+    noise[len(noise) // 2 : len(noise) // 2 + 4000] = bytes(4000)
+    (folder / "noise.mkv").write_bytes(noise)
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("this is no video\n" * 100)
+    (folder / "text.dcm").write_text("this is no DICOM\n" * 100)
+    write_video(folder / "one.mkv", frames[:1])
+    write_video(folder / "good.mkv", frames)
+
+    done = CliRunner().invoke(app, ["prepare", str(folder), str(tmp_path / "out"), "--processes", "1"])
+    assert done.exit_code == 0, done.stderr
+    assert "2 recordings of 2 subjects" in done.stdout
+    assert "10 rejected (reasons in " in done.stdout
+    rejects = {row["file"]: row["reason"] for row in json.loads((tmp_path / "out" / "rejects.json").read_text())}
+    expected = {
+        "bars-1": "altered since it was recorded",
+        "bars-3.partial": "was not closed",
+        "bars-4": "expected a session.json",
+        "half.mkv": "ends early|damaged",
+        "cut.mp4": "cannot be read as a video",
+        "noise.mkv": "is damaged",
+        "empty.mp4": "cannot be read as a video",
+        "text.mp4": "cannot be read as a video",
+        "text.dcm": "cannot be read as DICOM",
+        "one.mkv": "expected moving images, got 1",
+    }
+    assert sorted(rejects) == sorted(expected)
+    for name, reason in expected.items():
+        assert any(part in rejects[name] for part in reason.split("|")), rejects[name]
+        assert "\n" not in rejects[name]
+    kept = open_collection(str(tmp_path / "out"))
+    assert [entry.facts.id for entry in kept.index.recordings] == ["bars-0", "good.mkv"]
+
+
+def test_nothing_that_can_be_used_is_one_line(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "text.mp4").write_text("no video")
+    with pytest.raises(TrainingError, match=r"none of the 1 sessions in .* can be used: .*text.mp4' cannot be read"):
+        prepared(tmp_path / "in", tmp_path / "out", processes=1)
+    assert json.loads((tmp_path / "out" / "rejects.json").read_text())[0]["file"] == "text.mp4"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [("nosuchscheme://bucket/x", "expected a path, or a URL"), ("memory://nothing", "is no prepared collection")],
+)
+def test_a_url_that_leads_nowhere_is_one_line(url, problem, tmp_path):
+    with pytest.raises(TrainingError, match=problem):
+        load_dataset(url, SETTINGS, tmp_path, print)
+
+
+def test_a_full_or_forbidden_disk_is_no_reject(six_videos):
+    """A session is not to blame for it: the command ends with one line instead."""
+    with pytest.raises(TrainingError, match="cannot be written"):
+        prepared(six_videos, "/proc/nowhere", processes=1)
+
+
+# ------------------------------------------------------------------------------------------------ splits
+
+
+def test_a_collection_keeps_its_splits(on_disk):
+    rows = (on_disk.place.local / "splits.csv").read_text().splitlines()
+    assert rows[0] == "session,subject,split"
+    assert len(rows) == 4
+    dataset = load_dataset(str(on_disk.place.local), SETTINGS.model_copy(update={"seed": 99}), Path(), print)
+    of_row = {row.split(",")[1]: row.split(",")[2] for row in rows[1:]}
+    for part in ("train", "validation", "test"):
+        assert set(getattr(dataset.split, part)) == {s for s, given in of_row.items() if given == part}
+
+
+def test_splits_that_name_another_subject_than_the_recording_are_refused(six_videos, tmp_path):
+    """Two videos are of one subject; a table that gives one of them a new name would put it into two splits."""
+    folder = tmp_path / "videos"
+    shutil.copytree(six_videos, folder)
+    subjects = ["S0", "S1", "S2", "S3", "S4", "S4"]
+    (folder / "subjects.csv").write_text("file,subject\n" + "".join(f"v{i}.mkv,{s}\n" for i, s in enumerate(subjects)))
+    parts = ["train", "train", "train", "validation", "test", "train"]
+    told = ["S0", "S1", "S2", "S3", "S4", "somebody-else"]
+    rows = [f"v{i}.mkv,{subject},{part}\n" for i, (subject, part) in enumerate(zip(told, parts, strict=True))]
+    (folder / "splits.csv").write_text("session,subject,split\n" + "".join(rows))
+    with pytest.raises(TrainingError, match=r"'v5\.mkv' is of subject 'somebody-else', the recording says 'S4'"):
+        prepared(folder, tmp_path / "out", processes=1)
+    with pytest.raises(TrainingError, match="not prepared to its end"):
+        open_collection(str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "parts", [(("a", "b"), ("c",), ("a",)), (("a",), ("a", "c"), ("b",)), (("a",), ("b", "c"), ("c",))]
+)
+def test_a_subject_in_two_splits_is_an_error(parts):
+    with pytest.raises(TrainingError, match="every subject belongs to one split"):
+        Split(*parts)
+
+
+def test_fewer_than_three_subjects_are_prepared_but_do_not_train(six_videos, tmp_path):
+    for number in range(2):
+        shutil.copy(six_videos / f"v{number}.mkv", tmp_path)
+    collection, _ = prepared(tmp_path, tmp_path / "out", processes=1)
+    assert collection.published is None
+    with pytest.raises(TrainingError, match="at least 3 subjects"):
+        assemble(collection.recordings(), SETTINGS, load_class_list())
+
+
+def test_processes_that_cannot_start_are_no_fault_of_the_recordings(six_videos, tmp_path):
+    """A script from standard input cannot be started again, which is what each process begins with."""
+    script = (
+        "from pathlib import Path; from trainer.config import TrainConfig; from trainer.prepare import prepare\n"
+        f"prepare(Path({str(six_videos)!r}), {str(tmp_path / 'out')!r}, TrainConfig(), lambda *_: None, processes=2)\n"
+    )
+    done = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert "TrainingError: no process could be started to decode: try --processes 1" in done.stderr
+    assert not (tmp_path / "out" / "rejects.json").exists()
