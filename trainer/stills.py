@@ -82,7 +82,7 @@ def load_stills(
         name, reason = next(iter(rejected.items()))
         raise TrainingError(f"none of the {len(rejected)} still images in '{folder}' can be used: {name}: {reason}")
     if rejected:
-        progress(f"{len(rejected)} still images are rejected, see rejected.json")
+        progress(f"{len(rejected)} still images are rejected, see {kept / 'rejected.json'}")
     used = set(subjects)
     parts = {row.subject: row.part for row in table.rows if row.part and row.subject in used}
     frames = np.load(kept / "frames.npy", mmap_mode="r")
