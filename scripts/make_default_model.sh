@@ -13,7 +13,7 @@ sonocue=.venv/bin/sonocue
 [ -x "$sonocue" ] || sonocue=sonocue
 
 mkdir -p "$work"
-[ -d "$work/sessions" ] || "$sonocue" phantom make "$work/sessions" --subjects 80 --unseen 16 --seed 1 --seconds 45
+[ -d "$work/sessions" ] || "$sonocue" phantom make "$work/sessions" --subjects 120 --unseen 12 --seed 1 --seconds 60
 "$sonocue" train all trainer/configs/default.toml "$work/sessions" "$work/run"
 
 target=assistant/models/default

@@ -173,19 +173,28 @@ def table_command(
     sessions: Sessions,
     run: RunFolder,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for results.md, results.json and results.png.", show_default="RUN")
+        Path | None,
+        typer.Option(help="Folder for results.md, .json and .png; results in it are kept.", show_default="RUN"),
     ] = None,
 ) -> None:
     """Compare all ways to pretrain with one budget, over seeds and shares of the labels; goes on where it stopped."""
     config, dataset = _begin(config_file, sessions, run)
     from trainer.run_folder import write_json
-    from trainer.table import make_table
+    from trainer.table import finished, make_table, restore
     from trainer.table_report import about, draw, report
 
-    results = make_table(dataset, config, run, lambda line: _console.print(f"  {line}", highlight=False))
     folder = out or run
+    known = folder / "results.json"
+    if kept := restore(known, dataset, config, run):
+        _console.print(f"{kept} results of earlier sittings are kept", highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "results.json", [asdict(result) for result in results])
+
+    def tell(line: str) -> None:
+        _console.print(f"  {line}", highlight=False)
+        write_json(known, [asdict(result) for result in finished(dataset, config, run)])
+
+    results = make_table(dataset, config, run, tell)
+    write_json(known, [asdict(result) for result in results])
     draw(results, folder / "results.png")
     written = report(results, about(dataset, config, config_file), "results.png")
     (folder / "results.md").write_text(written, encoding="utf-8")

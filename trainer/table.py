@@ -8,14 +8,16 @@ Called by the command's only thread.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from assistant.errors import TrainingError
 from trainer.config import TableConfig, TrainConfig
 from trainer.data import Dataset
 from trainer.evaluate import evaluate
@@ -48,12 +50,59 @@ class Result:
         method, seed, labels: which one.
         metrics: all figures by name, on the test subjects; with ``pretraining_`` before them the last ones of the
             pretraining, on the validation subjects.
+        made_with: stands for the budget and the recordings (``fingerprint``).
     """
 
     method: str
     seed: int
     labels: float
     metrics: Mapping[str, float]
+    made_with: str
+
+
+def fingerprint(dataset: Dataset, config: TrainConfig) -> str:
+    """12 hexadecimal digits that change with the budget and with the recordings, not with which rows are asked for."""
+    settings = config.model_dump(mode="json", exclude={"table"})
+    recordings = [(recording.session_id, len(recording.frames)) for recording in dataset.recordings]
+    return hashlib.sha256(json.dumps([settings, recordings], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def restore(known: Path, dataset: Dataset, config: TrainConfig, folder: Path) -> int:
+    """Put results of earlier sittings, maybe on another machine, into ``folder``, so that they are not made again.
+
+    Args:
+        known: a file of results; need not exist. Those of another budget or other recordings are left aside.
+        dataset: as for ``make_table``.
+        config: as for ``make_table``.
+        folder: of the table.
+
+    Returns:
+        How many were put there.
+
+    Raises:
+        TrainingError: the file is no list of results.
+    """
+    if not known.exists():
+        return 0
+    try:
+        found = [Result(**row) for row in json.loads(known.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"'{known}' is no list of results: {error}: move it away, or name another --out") from error
+    fitting = [result for result in found if result.made_with == fingerprint(dataset, config)]
+    for result in fitting:
+        write_json(_result_file(folder, result.method, result.seed, result.labels), asdict(result))
+    return len(fitting)
+
+
+def finished(dataset: Dataset, config: TrainConfig, folder: Path) -> list[Result]:
+    """The results that are there, in the order of the rows."""
+    files = [
+        _result_file(folder, method, seed, share)
+        for method, seed in _runs(config.table)
+        for share in config.table.label_shares
+    ]
+    found = [Result(**json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()]
+    return [result for result in found if result.made_with == fingerprint(dataset, config)]
 
 
 def make_table(dataset: Dataset, config: TrainConfig, folder: Path, progress: Callable[[str], None]) -> list[Result]:
@@ -64,25 +113,26 @@ def make_table(dataset: Dataset, config: TrainConfig, folder: Path, progress: Ca
         config: the budget; ``config.table`` names rows, seeds and shares, and how many are made at a time. Each process
             computes with ``config.threads`` threads, so that more processes give the same figures.
         folder: see above.
-        progress: told a line for each step that ends.
+        progress: told a line for each step that begins, or, with several processes, for each row that ends.
 
     Raises:
         TrainingError: a step failed; what was finished before stays.
     """
     jobs = [(dataset, config, folder, method, seed) for method, seed in _runs(config.table)]
     if config.table.processes == 1:
-        found = [_make_row(*job, progress) for job in jobs]
+        for job in jobs:
+            _make_row(*job, progress)
     else:
         with ProcessPoolExecutor(config.table.processes, mp_context=get_context("spawn")) as pool:
-            waiting = [pool.submit(_make_row, *job) for job in jobs]
+            waiting = {pool.submit(_make_row, *job): f"{job[3]}, seed {job[4]}" for job in jobs}
             try:
-                for job in as_completed(waiting):
-                    progress(f"{job.result()[0].method}, seed {job.result()[0].seed}: done")
+                for ended in as_completed(waiting):
+                    ended.result()
+                    progress(f"{waiting[ended]}: done")
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-            found = [job.result() for job in waiting]
-    return [result for row in found for result in row]
+    return finished(dataset, config, folder)
 
 
 def _make_row(
@@ -92,12 +142,14 @@ def _make_row(
     method: str,
     seed: int,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Result]:
-    """One way to pretrain with one seed, at all shares of the labels."""
-    results: list[Result] = []
+) -> None:
+    """One way to pretrain with one seed, at all shares of the labels that are missing."""
+    files = {share: _result_file(folder, method, seed, share) for share in config.table.label_shares}
+    if all(file.exists() for file in files.values()):
+        return
     changes = ROWS[method]
     here = with_changes(config, seed, changes or {})
-    name = f"{method.replace(' ', '_').replace(':', '')}-{seed}"
+    name = _name(method, seed)
     weights, learned = None, {}
     if changes is not None:
         weights = folder / "pretrain" / name / WEIGHTS
@@ -107,14 +159,20 @@ def _make_row(
             found = pretrain(dataset, here, weights.parent, lambda _: None)
             write_json(done, dict(found.history[-1]))
         learned = {f"pretraining_{name}": value for name, value in json.loads(done.read_text(encoding="utf-8")).items()}
-    for share in config.table.label_shares:
-        file = folder / "results" / f"{name}-{share:g}.json"
+    for share, file in files.items():
         if not file.exists():
             progress(f"{method}, seed {seed}: fine-tuning with {share:.0%} of the labels")
             metrics = _measure(dataset, here, weights, share, folder / "finetune" / f"{name}-{share:g}")
-            write_json(file, {"method": method, "seed": seed, "labels": share, "metrics": {**metrics, **learned}})
-        results.append(Result(**json.loads(file.read_text(encoding="utf-8"))))
-    return results
+            made_with = fingerprint(dataset, config)
+            write_json(file, asdict(Result(method, seed, share, {**metrics, **learned}, made_with)))
+
+
+def _name(method: str, seed: int) -> str:
+    return f"{method.replace(' ', '_').replace(':', '')}-{seed}"
+
+
+def _result_file(folder: Path, method: str, seed: int, share: float) -> Path:
+    return folder / "results" / f"{_name(method, seed)}-{share:g}.json"
 
 
 def with_changes(config: TrainConfig, seed: int, changes: Mapping[str, Any]) -> TrainConfig:

@@ -1,13 +1,16 @@
 """The table goes on where it stopped, and says the same as if it had not."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from assistant.errors import TrainingError
 from tests.trainer.drawn import CLASSES, config, recording
 from trainer.data import assemble, share_of
 from trainer.probe import probe
-from trainer.table import FULL, ROWS, make_table, with_changes
+from trainer.run_folder import write_json
+from trainer.table import FULL, ROWS, make_table, restore, with_changes
 from trainer.table_report import about, draw, report
 
 
@@ -48,6 +51,18 @@ def test_a_table_that_was_stopped_goes_on(dataset, tmp_path):
         update={"table": SMALL.table.model_copy(update={"processes": 2})}
     )
     assert whole == make_table(dataset, side_by_side, tmp_path / "two", lambda line: None)
+
+    known = tmp_path / "results.json"
+    write_json(known, [asdict(result) for result in whole[:3]])
+    elsewhere = tmp_path / "elsewhere"
+    assert restore(known, dataset, config(), elsewhere) == 0  # another budget
+    assert restore(known, dataset, SMALL, elsewhere) == 3
+    begun.clear()
+    assert make_table(dataset, SMALL, elsewhere, begun.append) == whole
+    assert [line for line in begun if line.startswith("random init")] == []
+    known.write_text('{"method": 1}')
+    with pytest.raises(TrainingError, match="no list of results"):
+        restore(known, dataset, SMALL, elsewhere)
 
     written = report(whole, about(dataset, SMALL, Path("some.toml")), "results.png")
     for part in ("| method | 10% | 100% | linear probe | k-NN |", FULL, "centre bias", "relevance AUC", "some.toml"):
