@@ -80,15 +80,15 @@ class PretrainConfig(_Section):
         hard_positive_share: pairs whose speech is shifted by up to 0.5 s.
         easy_negative_weight: of negatives from other recordings, against those from the same one. They can be told by
             whose voice goes with whose anatomy, which carries over to nobody else.
-        centre_recordings: take each recording's mean in the batch off both embeddings, so that what all its moments
-            share (voice, machine, anatomy) cannot tell its pairs.
         contrastive: what the embeddings of clip and speech learn from; ``mil_nce`` asks that one of ``bag`` speech
             windows within ``bag_reach_s`` of the clip fits it, ``none`` leaves it out.
         margin: taken from the cosine of the positive pair (0: plain InfoNCE).
         correspondence_weight: of the correspondence loss beside the contrastive one.
         order_weight: of telling the order of a shuffled clip; needs at least three frames a clip.
         transform_weight: of telling how the clip was moved.
-        video_contrast_weight: of telling two views of a clip from other clips (SimCLR).
+        video_contrast_weight, speech_contrast_weight: of telling two views of a clip, or of a piece of speech, from
+            others (SimCLR), most of all from others of the same recording. Until each side knows something by itself,
+            neither has anything to tell the other.
         pacing: ``none`` (all pairs count alike), how admitted pairs are weighted, or ``oracle``: by the truth of a
             software scanner about what was said, an upper bound.
         warm_up: share of the epochs before pacing begins.
@@ -103,8 +103,7 @@ class PretrainConfig(_Section):
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     hard_positive_share: Share = 0.5
-    easy_negative_weight: Share = 1.0
-    centre_recordings: bool = True
+    easy_negative_weight: Share = 0.1
     contrastive: Literal["none", "info_nce", "mil_nce"] = "info_nce"
     bag: Annotated[int, Field(ge=2, le=9)] = 3
     bag_reach_s: Positive = 2.0
@@ -112,7 +111,8 @@ class PretrainConfig(_Section):
     correspondence_weight: Weight = 0.5
     order_weight: Weight = 0.0
     transform_weight: Weight = 0.0
-    video_contrast_weight: Weight = 0.0
+    video_contrast_weight: Weight = 1.0
+    speech_contrast_weight: Weight = 1.0
     pacing: Literal["none", "hard", "linear", "mixture", "oracle"] = "mixture"
     warm_up: Share = 0.3
     rho_0: Share = 0.4
@@ -123,15 +123,15 @@ class PretrainConfig(_Section):
     def _grows(self) -> Self:
         if not 0 < self.rho_0 <= self.rho_1:
             raise ValueError(f"expected 0 < rho_0 <= rho_1, got {self.rho_0} and {self.rho_1}")
-        weights = (self.correspondence_weight, self.order_weight, self.transform_weight, self.video_contrast_weight)
-        if self.contrastive == "none" and not any(weights):
+        video = (self.order_weight, self.transform_weight, self.video_contrast_weight)
+        if not self.learns_speech and not any(video):
             raise ValueError("nothing is left to learn: contrastive is 'none' and all weights are 0")
         return self
 
     @property
     def learns_speech(self) -> bool:
         """Whether speech has a part in it."""
-        return self.contrastive != "none" or self.correspondence_weight > 0
+        return self.contrastive != "none" or self.correspondence_weight > 0 or self.speech_contrast_weight > 0
 
 
 class FinetuneConfig(_Section):

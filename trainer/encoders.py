@@ -90,7 +90,14 @@ def image_encoder(config: EncoderConfig) -> ResidualEncoder:
 
 
 def _projection(features: int, embedding: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, embedding))
+    """Normalised over the batch: else what all inputs share keeps all cosines near 1 for long (Chen 2021, MoCo v3)."""
+    return nn.Sequential(
+        nn.Linear(features, features, bias=False),
+        nn.BatchNorm1d(features),
+        nn.ReLU(),
+        nn.Linear(features, embedding, bias=False),
+        nn.BatchNorm1d(embedding, affine=False),
+    )
 
 
 class VideoSpeech(nn.Module):

@@ -80,19 +80,25 @@ def mil_nce(z_v: Tensor, z_s: Tensor, log_scale: Tensor, *, negatives: Tensor | 
     return (torch.logsumexp(torch.cat([bags, other_clips], dim=1), dim=1) - positive).mean()
 
 
-def nt_xent(z_a: Tensor, z_b: Tensor, log_scale: Tensor) -> Tensor:
+def nt_xent(z_a: Tensor, z_b: Tensor, log_scale: Tensor, *, negatives: Tensor | None = None) -> Tensor:
     """Two views of each clip find each other among all others (SimCLR; Chen 2020, arXiv 2002.05709).
 
-    Over the 2N vectors ``z`` with partners ``p(i)``: ``-log e^{s z_i . z_p(i)} / sum_{k != i} e^{s z_i . z_k}``, mean.
+    Over the 2N vectors ``z`` with partners ``p(i)`` and ``d`` as below, mean of::
+
+        -log  e^{s z_i . z_p(i)} / (e^{s z_i . z_p(i)} + sum_{k != i, p(i)} d_ik e^{s z_i . z_k})
 
     Args:
         z_a: ``(N, D)`` unit vectors of one view.
         z_b: ``(N, D)`` of the other.
         log_scale: scalar, the logarithm of the inverse temperature.
+        negatives: ``(N, N)`` in [0, 1]: how much item j counts as a negative of item i, in either view; its diagonal is
+            not looked at; None: all 1.
     """
     n = len(z_a)
     z = torch.cat([z_a, z_b])
     logits = log_scale.exp() * (z @ z.T)
+    if negatives is not None:
+        logits = logits + negatives.masked_fill(torch.eye(n, dtype=torch.bool, device=z.device), 1.0).log().repeat(2, 2)
     logits = logits.masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), float("-inf"))
     partner = torch.cat([torch.arange(n, 2 * n), torch.arange(n)]).to(z.device)
     return F.cross_entropy(logits, partner)

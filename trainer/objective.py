@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor, nn
 
 from trainer.augment import augment_images, augment_speech, draw_motion
@@ -27,14 +26,16 @@ class Batch:
         speech: ``(N, K, n_mels, n_frames)`` K windows around each clip, the one that belongs to it in the middle.
         positives: ``(N,)`` in [0, 1], how much each pair counts.
         negatives: ``(N, N)`` in [0, 1], how much clip i and speech j count as a pair that does not belong together.
-        recording: ``(N,)`` int64, whose pair it is.
+        video_again: ``(N, T, H, W)`` the clips a moment earlier or later; empty when they are not needed.
+        apart: ``(N, N)`` in [0, 1], how much the moments of pairs i and j count as different.
     """
 
     video: Tensor
     speech: Tensor
     positives: Tensor
     negatives: Tensor
-    recording: Tensor
+    video_again: Tensor
+    apart: Tensor
 
 
 class Objective(nn.Module):
@@ -60,9 +61,6 @@ class Objective(nn.Module):
             n, k = batch.speech.shape[:2]
             heard = augment_speech(batch.speech.flatten(0, 1), generator)
             z_bag = network.embed_speech(heard).reshape(n, k, -1)
-            if settings.centre_recordings:
-                z_v = centred(z_v, batch.recording)
-                z_bag = torch.stack([centred(z_bag[:, i], batch.recording) for i in range(k)], dim=1)
             z_s = z_bag[:, k // 2]
             if settings.contrastive == "info_nce":
                 terms["contrastive"] = info_nce(
@@ -76,6 +74,10 @@ class Objective(nn.Module):
             if settings.correspondence_weight:
                 terms["correspondence"] = _correspondence(network.compare(z_v, z_s), batch)
                 weighted.append(settings.correspondence_weight * terms["correspondence"])
+            if settings.speech_contrast_weight:
+                z_again = network.embed_speech(augment_speech(batch.speech[:, k // 2], generator))
+                terms["speech contrast"] = nt_xent(z_s, z_again, network.log_scale, negatives=batch.apart)
+                weighted.append(settings.speech_contrast_weight * terms["speech contrast"])
         if self.order is not None:
             terms["order"] = self.order(frames, generator)
             weighted.append(settings.order_weight * terms["order"])
@@ -84,20 +86,11 @@ class Objective(nn.Module):
             terms["transform"] = self.movement(still, frames.mean(dim=1), motion)
             weighted.append(settings.transform_weight * terms["transform"])
         if settings.video_contrast_weight:
-            again = augment_images(batch.video, draw_motion(len(batch.video), generator), generator)
+            again = augment_images(batch.video_again, draw_motion(len(batch.video), generator), generator)
             z_again = network.project_clip(network.frame_features(again))
-            terms["video contrast"] = nt_xent(z_v, z_again, network.log_scale)
+            terms["video contrast"] = nt_xent(z_v, z_again, network.log_scale, negatives=batch.apart)
             weighted.append(settings.video_contrast_weight * terms["video contrast"])
         return {"loss": torch.stack(weighted).sum(), **terms}
-
-
-def centred(z: Tensor, recording: Tensor) -> Tensor:
-    """Unit vectors ``(N, D)`` less the mean of those of the same recording, as unit vectors again.
-
-    What all moments of a recording share (who speaks, who is scanned, by which machine) then has no say.
-    """
-    same = (recording[:, None] == recording[None, :]).to(z.dtype)
-    return F.normalize(z - (same / same.sum(dim=1, keepdim=True)) @ z, dim=1)
 
 
 def _correspondence(logits: Tensor, batch: Batch) -> Tensor:

@@ -23,7 +23,7 @@ from trainer.alignment import retrieval
 from trainer.config import PretrainConfig, TrainConfig
 from trainer.data import Dataset, Float64Array, clips, speech_of, speech_windows, true_relevance
 from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
-from trainer.objective import Batch, Objective, centred
+from trainer.objective import Batch, Objective
 from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
 from trainer.pairs import HARD_POSITIVE_S, Relation, batches, relations
 from trainer.plots import Believed
@@ -97,27 +97,29 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             shift_s = chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
             speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
             video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
+            again = video[:0]
+            if settings.video_contrast_weight:
+                again_s = clip_s + chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
+                again = network_input(clips(recordings, number, again_s, config.data), dataset.preprocessing)
             bag = [speech_of(recordings, number, speech_s + offset_s, config.data) for offset_s in bag_s]
-            speech, of_recording = torch.from_numpy(np.stack(bag, axis=1)), torch.from_numpy(number)
+            speech = torch.from_numpy(np.stack(bag, axis=1))
             relation = relations(number, clip_s, speech_s)
             negative = relation >= Relation.HARD_NEGATIVE
+            say = np.where(relation == Relation.EASY_NEGATIVE, settings.easy_negative_weight, 1.0).astype(np.float32)
 
             # 2. How well they fit, by the slowly moving encoders on unchanged input.
             affinity = np.zeros(negative.shape, np.float32)
             if settings.learns_speech:
                 with torch.no_grad():
                     middle = speech[:, len(bag) // 2]
-                    z_v, z_s = averaged.network.embed_video(video), averaged.network.embed_speech(middle)
-                    if settings.centre_recordings:
-                        z_v, z_s = centred(z_v, of_recording), centred(z_s, of_recording)
-                    affinity = (z_v @ z_s.T).numpy()
+                    affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(middle).T).numpy()
                 memory.update(pairs, np.diag(affinity))
-            say = negative_weights(affinity, negative, judge=judge)
-            say[relation == Relation.EASY_NEGATIVE] *= settings.easy_negative_weight
-            negatives = torch.from_numpy(say)
+            negatives = torch.from_numpy(say * negative_weights(affinity, negative, judge=judge))
+            apart = torch.from_numpy(say * (relations(number, clip_s, clip_s) >= Relation.HARD_NEGATIVE))
 
             # 3. Learn.
-            terms = model(Batch(video, speech, torch.from_numpy(weights[pairs]), negatives, of_recording), torch_chance)
+            believed = torch.from_numpy(weights[pairs])
+            terms = model(Batch(video, speech, believed, negatives, again, apart), torch_chance)
             if not torch.isfinite(terms["loss"]):
                 raise TrainingError(
                     f"pretraining: the loss is not finite in epoch {epoch}: the state after the epoch before "

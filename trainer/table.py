@@ -30,10 +30,14 @@ FULL = "full method"
 ROWS: Mapping[str, Mapping[str, Any] | None] = {
     "random init": None,
     "video only: order and transform": {
-        "contrastive": "none", "correspondence_weight": 0.0, "order_weight": 1.0, "transform_weight": 1.0,
+        "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
+        "video_contrast_weight": 0.0, "order_weight": 1.0, "transform_weight": 1.0,
     },
-    "video only: SimCLR": {"contrastive": "none", "correspondence_weight": 0.0, "video_contrast_weight": 1.0},
-    "correspondence": {"contrastive": "none", "correspondence_weight": 1.0},
+    "video only: SimCLR": {
+        "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
+        "video_contrast_weight": 1.0,
+    },
+    "correspondence": {"contrastive": "none", "correspondence_weight": 1.0, "pacing": "none"},
     "correspondence and contrastive": {"pacing": "none"},
     "MIL-NCE": {"contrastive": "mil_nce", "correspondence_weight": 0.0, "pacing": "none"},
     FULL: {},

@@ -50,7 +50,8 @@ def recording(seed, relevant_share, draw_bar):
         relevant = rng.random() < relevant_share
         said = PLANES.index(plane) if relevant else int(rng.integers(len(PLANES)))
         start_s, end_s = number * EPISODE_S, (number + 1) * EPISODE_S
-        mel[said * 16 : said * 16 + 16, start_s * 100 : end_s * 100] += 9
+        syllables = np.arange(start_s * 100, end_s * 100) // 12 % 2  # what never changes is no speech
+        mel[said * 16 : said * 16 + 16, start_s * 100 : end_s * 100] += 9 * syllables
         utterances.append((start_s, end_s, float(relevant)))
     return Recording(
         session_id=f"s{seed}",

@@ -46,14 +46,10 @@ def test_affinity_finds_out_unrelated_speech(draw_bar, tmp_path):
     assert found.history[-1]["relevance_auc"] > 0.7
 
 
+SILENT = {"contrastive": "none", "correspondence_weight": 0, "speech_contrast_weight": 0}
 ROWS = {
-    "order and transform": {
-        "contrastive": "none",
-        "correspondence_weight": 0,
-        "order_weight": 1,
-        "transform_weight": 1,
-    },
-    "SimCLR": {"contrastive": "none", "correspondence_weight": 0, "video_contrast_weight": 1},
+    "order and transform": {**SILENT, "video_contrast_weight": 0, "order_weight": 1, "transform_weight": 1},
+    "SimCLR": {**SILENT, "video_contrast_weight": 1},
     "correspondence": {"contrastive": "none", "correspondence_weight": 1},
     "MIL-NCE": {"contrastive": "mil_nce", "correspondence_weight": 0, "pacing": "none"},
     "oracle": {"pacing": "oracle"},
@@ -79,7 +75,7 @@ def test_the_oracle_needs_to_know(draw_bar, tmp_path):
 
 def test_a_config_that_leaves_nothing_to_learn_is_refused():
     with pytest.raises(ValueError, match="nothing is left to learn"):
-        config(pretrain={"contrastive": "none", "correspondence_weight": 0})
+        config(pretrain={**SILENT, "video_contrast_weight": 0})
     with pytest.raises(ValueError, match="clip_frames of at least 3"):
         config(pretrain={"order_weight": 1})
 

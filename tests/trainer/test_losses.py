@@ -101,15 +101,20 @@ def test_mil_nce_needs_only_one_of_the_bag_to_fit():
     assert float(mil_nce(z, bags, scale)) < 0.01 < float(mil_nce(z, bags.roll(1, dims=0), scale))
 
 
-def test_nt_xent():
+@pytest.mark.parametrize("some_count", [False, True])
+def test_nt_xent(some_count):
     z_a, z_b, scale = unit_vectors(0), unit_vectors(1), 5.0
     z = np.concatenate([z_a, z_b])
-    n, total = len(z), 0.0
+    n, half, total = len(z), len(z_a), 0.0
+    d = np.random.default_rng(2).random((half, half)) if some_count else np.ones((half, half))
+    d[0, 3] *= not some_count  # one that does not count at all
     for i in range(n):
-        partner = (i + n // 2) % n
-        others = sum(np.exp(scale * z[i] @ z[j]) for j in range(n) if j != i)
-        total += -np.log(np.exp(scale * z[i] @ z[partner]) / others) / n
-    loss = nt_xent(torch.tensor(z_a), torch.tensor(z_b), torch.tensor(np.log(scale)))
+        partner = (i + half) % n
+        positive = np.exp(scale * z[i] @ z[partner])
+        others = sum(d[i % half, j % half] * np.exp(scale * z[i] @ z[j]) for j in range(n) if j not in (i, partner))
+        total += -np.log(positive / (positive + others)) / n
+    negatives = torch.tensor(d) if some_count else None
+    loss = nt_xent(torch.tensor(z_a), torch.tensor(z_b), torch.tensor(np.log(scale)), negatives=negatives)
     assert float(loss) == pytest.approx(total, rel=1e-6)
 
 
