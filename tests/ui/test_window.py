@@ -51,8 +51,11 @@ class PaintCount(QObject):
 
     def settle(self):
         """Let everything be painted that wants to be; gives the counts since the last time."""
-        for _ in range(5):
+        quiet, before = 0, 0
+        while quiet < 5:  # on a busy machine what showing the window asked for may come late
             QApplication.processEvents()
+            quiet = quiet + 1 if self.painted.total() == before else 0
+            before = self.painted.total()
         counts, self.painted = self.painted, Counter()
         return counts
 
