@@ -188,7 +188,17 @@ def _to_onnx(network: nn.Module, example: torch.Tensor, file: Path, name: str, o
             external_data=False,
             verbose=False,
         )
+    _forget_where_it_was_made(file)
     onnx.checker.check_model(str(file), full_check=True)
+
+
+def _forget_where_it_was_made(file: Path) -> None:
+    """The exporter writes the lines of code that each node comes from into it, with this machine's paths."""
+    model = onnx.load(str(file))
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, str(file))
 
 
 class _PlanesOnly(nn.Module):

@@ -129,3 +129,10 @@ def test_bad_input_is_one_line_and_status_2(smoke_config_file, tmp_path):
 def test_help_does_not_wait_for_torch():
     code = "import sys; from trainer.cli import app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_the_model_folder_does_not_tell_where_it_was_made(run):
+    here = str(Path(__file__).resolve().parents[2]).encode()
+    files = [file for file in (run / "model").rglob("*") if file.is_file()]
+    assert len(files) > 5
+    assert [file.name for file in files if here in file.read_bytes() or b"site-packages" in file.read_bytes()] == []
