@@ -60,8 +60,8 @@ def report(results: Sequence[Result], about: str, plot_name: str) -> str:
     parts = [
         "# Results: what pretraining is worth\n",
         about,
-        f"Each figure is mean ± standard deviation over seeds of weights and drawing, here {seeds}; the split by subject "
-        "is one and fixed. All rows have the same budget.\n",
+        f"Each figure is mean ± standard deviation over seeds of weights and drawing, here {seeds}; the split by "
+        "subject is one and fixed. All rows have the same budget.\n",
         "## Standard planes\n",
         "Macro F1 (background included) on the test subjects, by the share of the training subjects' labelled frames. "
         "Linear probe and k-NN look at the frozen encoder, with all labels.\n",
