@@ -2,8 +2,7 @@
 
 Each command but ``prepare`` takes the same three arguments: settings, recordings (prepared or not) or labelled still
 images, and the folder of the run. What was prepared and the results of earlier steps are found in that folder. Torch is
-imported when a command
-runs, not before.
+imported when a command runs, not before.
 """
 
 from __future__ import annotations

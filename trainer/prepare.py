@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import cv2
 
+from assistant.child_process import end_with_parent
 from assistant.class_list import ClassList, load_class_list
 from assistant.errors import SonocueError, TrainingError
 from assistant.session.reader import SessionReader
@@ -226,15 +226,7 @@ def _pool(count: int) -> ProcessPoolExecutor:
 
 def _begin_process() -> None:
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever: its queue never closes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 @contextmanager

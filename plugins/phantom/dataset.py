@@ -14,10 +14,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 
+from assistant.child_process import end_with_parent
 from assistant.errors import ConfigError, SessionError
 from assistant.session.merge import record_unpaced
 from assistant.session.writer import SessionHeader, SessionWriter
@@ -161,11 +161,4 @@ def _begin_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
