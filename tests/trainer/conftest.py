@@ -8,11 +8,14 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
 from assistant.contracts import AudioBlock, DeviceInfo, Frame, GazeSample, StreamItem, TimelineEvent
 from assistant.session.writer import SessionHeader, SessionWriter
+from tests.trainer.collecting import prepared
+from tests.trainer.media import grey_steps, write_video
 
 PLANES = ("abdomen", "femur", "profile", "background")
 WORDS = {
@@ -119,3 +122,32 @@ def bar_sessions(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def smoke_config_file() -> Path:
     return Path(__file__).resolve().parents[2] / "trainer" / "configs" / "smoke.toml"
+
+
+@pytest.fixture(scope="session")
+def three_sessions(bar_sessions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three")
+    for number in range(3):
+        shutil.copytree(bar_sessions / f"bars-{number}", folder / f"bars-{number}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def on_disk(three_sessions, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prepared")
+    return prepared(three_sessions, out, processes=1)[0]
+
+
+@pytest.fixture(scope="session")
+def in_memory(three_sessions):
+    yield prepared(three_sessions, "memory://bars", processes=2)[0]
+    fsspec.filesystem("memory").rm("/bars", recursive=True)
+
+
+@pytest.fixture(scope="session")
+def six_videos(tmp_path_factory):
+    """Six videos of 2 s, each of another grey."""
+    folder = tmp_path_factory.mktemp("six")
+    for number in range(6):
+        write_video(folder / f"v{number}.mkv", [image + np.uint8(30 * number) for image in grey_steps(2, 20)])
+    return folder
