@@ -30,8 +30,8 @@ Float64Array = npt.NDArray[np.float64]
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
-_LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
-_MARKERS = "osD^vPX"
+_LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
+_MARKERS = "osD^vPX<"
 """Each line has a marker of its own too, for prints without colour."""
 _DPI = 100
 
@@ -171,6 +171,29 @@ def plot_offsets(file: Path, curves: Sequence[tuple[Float64Array, Float64Array, 
         for axis in (curve_axis, offset_axis):
             axis.axvline(truth_s, color=BLACK, linestyle="--", linewidth=1.2, label=f"truth: {truth_s:g} s")
     curve_axis.legend(fontsize=6, framealpha=0.7)
+    _write(figure, file)
+
+
+def plot_by_share(file: Path, curves: Mapping[str, Sequence[tuple[float, float, float]]], what: str) -> None:
+    """Draw a figure against the share of the labels, a line for each name.
+
+    Args:
+        file: PNG, replaced when it is there.
+        curves: by name (share in (0, 1], mean, standard deviation) in order of the share.
+        what: the figure, for the axis.
+    """
+    figure, (axis,) = _figure(1, 1, width=7.0, height=4.5)
+    for i, (name, points) in enumerate(curves.items()):
+        shares, means, spreads = zip(*points, strict=True)
+        colour, marker = _LINES[i % len(_LINES)], _MARKERS[i % len(_MARKERS)]
+        axis.errorbar(
+            [100 * share for share in shares], means, spreads, label=name, capsize=2, color=colour, marker=marker
+        )
+    ticks = sorted({100 * share for points in curves.values() for share, _, _ in points})
+    axis.set_xscale("log")
+    axis.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
+    _label(axis, "", "share of the labels", what)
+    axis.legend(fontsize=8, framealpha=0.7, loc="lower right")
     _write(figure, file)
 
 

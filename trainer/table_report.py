@@ -16,13 +16,11 @@ from statistics import fmean, stdev
 from assistant.metrics import EPSILON
 from trainer.config import TrainConfig
 from trainer.data import Dataset
+from trainer.plots import plot_by_share
 from trainer.table import Result
 
 GAZE = {"nss": "NSS", "kl": "KL", "cc": "CC", "sim": "SIM", "auc_judd": "AUC-Judd"}
 """Figures of gaze, with their titles; KL is better when it is lower."""
-_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-"""Told apart by the colour-blind (Okabe and Ito 2008)."""
-_MARKERS = "osv^D<>P"
 
 
 def about(dataset: Dataset, config: TrainConfig, config_file: Path) -> str:
@@ -143,33 +141,12 @@ def _spread(values: Sequence[float]) -> str:
 
 def draw(results: Sequence[Result], out: Path) -> None:
     """Macro F1 against the share of the labels, a line for each row, as a PNG."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
-    for number, (method, mine) in enumerate(_by_method(results).items()):
-        shares = sorted({r.labels for r in mine})
-        found = [[r.metrics["macro_f1"] for r in mine if r.labels == share] for share in shares]
-        axes.errorbar(
-            [100 * share for share in shares],
-            [fmean(values) for values in found],
-            [stdev(values) if len(values) > 1 else 0.0 for values in found],
-            label=method,
-            color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKERS[number % len(_MARKERS)],
-            linestyle="--" if method == "random init" else "-",
-            capsize=2,
-        )
-    axes.set_xscale("log")
-    shares = sorted({r.labels for r in results})
-    axes.set_xticks([100 * share for share in shares], [f"{share:.0%}" for share in shares])
-    axes.set_xlabel("share of the labels")
-    axes.set_ylabel("macro F1, test subjects")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
-    temporary = out.with_name(out.name + ".tmp.png")
-    figure.savefig(temporary, dpi=120)
-    plt.close(figure)
-    temporary.replace(out)
+    curves = {}
+    for method, mine in _by_method(results).items():
+        by_share = {
+            share: [r.metrics["macro_f1"] for r in mine if r.labels == share] for share in {r.labels for r in mine}
+        }
+        curves[method] = [
+            (share, fmean(found), stdev(found) if len(found) > 1 else 0.0) for share, found in sorted(by_share.items())
+        ]
+    plot_by_share(out, curves, "macro F1, test subjects")
