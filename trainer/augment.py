@@ -12,6 +12,9 @@ from torch import Tensor
 _ROTATION_RAD = 0.25
 _SHIFT = 0.08
 _ZOOM = 0.12
+_TEMPO, _TRACT = 0.15, 0.12
+_EARLIER, _PITCH = 0.07, 0.03
+"""Shares of the window's length and of the mel scale."""
 _GAIN_NATS = 1.4  # +-6 dB of power: loudness says nothing about what is said
 
 
@@ -50,13 +53,22 @@ def move_maps(maps: Tensor, motion: Tensor) -> Tensor:
 
 
 def augment_speech(log_mels: Tensor, generator: torch.Generator) -> Tensor:
-    """Change loudness, and hide a band of frequencies and a stretch of time (SpecAugment, Park 2019, arXiv 1904.08779).
+    """Change the speaker, the loudness, and hide a band of frequencies and a stretch of time.
+
+    Another speaker has a longer or shorter vocal tract, which moves the formants together (Jaitly 2013, *Vocal tract
+    length perturbation improves speech recognition*), and speaks faster or more slowly (Ko 2015, *Audio augmentation
+    for speech recognition*). The hiding is that of SpecAugment (Park 2019, arXiv 1904.08779).
 
     Args:
         log_mels: ``(N, n_mels, n_frames)``.
         generator: source of chance.
     """
     n, n_mels, n_frames = log_mels.shape
+    warp = torch.zeros(n, 2, 3)
+    warp[:, 0, 0], warp[:, 0, 2] = 1 + _uniform(n, _TEMPO, generator), _uniform(n, 2 * _EARLIER, generator)
+    warp[:, 1, 1], warp[:, 1, 2] = 1 + _uniform(n, _TRACT, generator), _uniform(n, 2 * _PITCH, generator)
+    grid = F.affine_grid(warp, [n, 1, n_mels, n_frames], align_corners=False)
+    log_mels = F.grid_sample(log_mels.unsqueeze(1), grid, padding_mode="border", align_corners=False).squeeze(1)
     gain = _uniform(n, _GAIN_NATS, generator)[:, None, None]
     hidden = (
         _stretch(n, n_mels, n_mels // 6, generator)[:, :, None]

@@ -58,14 +58,14 @@ class EncoderConfig(_Section):
     Attributes:
         name: ``resnet`` (two basic blocks a stage, dense convolutions only), or ``seresnext50`` (the large one).
         widths: channels of the four stages of ``resnet``.
-        speech_widths: the same of the speech encoder, which is always a ``resnet``.
+        speech_widths: channels of the four convolutions over time of the speech encoder.
         embedding: dimensions of the space that both sides are projected to.
         decoder_channels: of the gaze decoder.
     """
 
     name: Literal["resnet", "seresnext50"] = "resnet"
     widths: tuple[Count, Count, Count, Count] = (32, 64, 96, 160)
-    speech_widths: tuple[Count, Count, Count, Count] = (16, 32, 64, 128)
+    speech_widths: tuple[Count, Count, Count, Count] = (64, 64, 96, 128)
     embedding: Count = 128
     decoder_channels: Count = 48
 
@@ -88,7 +88,7 @@ class PretrainConfig(_Section):
         transform_weight: of telling how the clip was moved.
         video_contrast_weight, speech_contrast_weight: of telling two views of a clip, or of a piece of speech, from
             others (SimCLR), most of all from others of the same recording. Until each side knows something by itself,
-            neither has anything to tell the other.
+            neither has anything to tell the other; with pairs to learn from, it ends with the warm-up.
         pacing: ``none`` (all pairs count alike), how admitted pairs are weighted, or ``oracle``: by the truth of a
             software scanner about what was said, an upper bound.
         warm_up: share of the epochs before pacing begins.
@@ -129,9 +129,14 @@ class PretrainConfig(_Section):
         return self
 
     @property
+    def learns_from_pairs(self) -> bool:
+        """Whether video and speech teach each other."""
+        return self.contrastive != "none" or self.correspondence_weight > 0
+
+    @property
     def learns_speech(self) -> bool:
         """Whether speech has a part in it."""
-        return self.contrastive != "none" or self.correspondence_weight > 0 or self.speech_contrast_weight > 0
+        return self.learns_from_pairs or self.speech_contrast_weight > 0
 
 
 class FinetuneConfig(_Section):
@@ -145,7 +150,9 @@ class FinetuneConfig(_Section):
         balance: 0 draws classes as often as they occur, 1 all equally often.
         gaze_weight: of the gaze loss beside the plane loss.
         ema: how slowly the averaged network, which is the one that is kept, follows, a step.
-        label_share: share of the training subjects' labelled frames, of each class, that are used; with less than 1,
+        labelled_subjects: share of the training subjects whose labels and gaze are used, evenly over their names; the
+            video and speech of the others serve pretraining alone.
+        label_share: share of these subjects' labelled frames, of each class, that are used; with less than 1,
             frames with gaze alone are left out too.
         from_pretraining: begin with the pretrained encoder (else at random, for comparison).
     """
@@ -159,6 +166,7 @@ class FinetuneConfig(_Section):
     balance: Share = 0.5
     gaze_weight: Annotated[float, Field(ge=0)] = 0.5
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    labelled_subjects: Annotated[float, Field(gt=0, le=1)] = 1.0
     label_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     from_pretraining: bool = True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +254,19 @@ class LabelledFrames:
     def has_gaze(self) -> npt.NDArray[np.bool_]:
         """``(n,)`` True where there is at least one point."""
         return np.array([len(points) > 0 for points in self.points], bool)
+
+    def every(self, count: int) -> LabelledFrames:
+        """About ``count`` of them, evenly over all; all when they are not more."""
+        step = max(1, len(self.labels) // count)
+        return replace(
+            self,
+            pixels=self.pixels[::step],
+            labels=self.labels[::step],
+            admissible=self.admissible[::step],
+            points=self.points[::step],
+            density=self.density[::step],
+            recording=self.recording[::step],
+        )
 
     @property
     def groups(self) -> Int64Array:

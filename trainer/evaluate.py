@@ -24,6 +24,7 @@ from trainer.data import BoolArray, Dataset, LabelledFrames, labelled_of, untold
 from trainer.encoders import GuidanceNetwork, channels_last, network_input
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import load_weights, write_json
+from trainer.splits import evenly
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -92,7 +93,11 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
     network = load_network(weights, dataset, config)
     train, validation, test = (
         labelled_of(part, dataset, config)
-        for part in (dataset.split.train, dataset.split.validation, dataset.split.test)
+        for part in (
+            evenly(dataset.split.train, config.finetune.labelled_subjects),
+            dataset.split.validation,
+            dataset.split.test,
+        )
     )
     logits, _ = predict(network, validation.pixels, dataset.preprocessing)
     held_out, truth = logits[validation.labels >= 0], validation.labels[validation.labels >= 0]

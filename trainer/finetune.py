@@ -24,6 +24,10 @@ from trainer.evaluate import predict
 from trainer.losses import admissible_nll, gaze_kl
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import WEIGHTS, History, load_weights, save_history, save_weights
+from trainer.splits import evenly
+
+_LOOKED_AT = 1500
+"""Validation frames after each epoch; more would add little, since neighbours in time look alike."""
 
 Report = Callable[[Mapping[str, float]], None]
 """Told the figures of each epoch when it ends."""
@@ -60,8 +64,8 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     settings = config.finetune
     if not dataset.classes:
         raise TrainingError("no frame of a training subject is labelled: label some; pretraining alone needs no labels")
-    train = labelled_of(dataset.split.train, dataset, config)
-    validation = labelled_of(dataset.split.validation, dataset, config)
+    train = labelled_of(evenly(dataset.split.train, settings.labelled_subjects), dataset, config)
+    validation = labelled_of(dataset.split.validation, dataset, config).every(_LOOKED_AT)
 
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)

@@ -26,7 +26,8 @@ class Batch:
         speech: ``(N, K, n_mels, n_frames)`` K windows around each clip, the one that belongs to it in the middle.
         positives: ``(N,)`` in [0, 1], how much each pair counts.
         negatives: ``(N, N)`` in [0, 1], how much clip i and speech j count as a pair that does not belong together.
-        video_again: ``(N, T, H, W)`` the clips a moment earlier or later; empty when they are not needed.
+        video_again: ``(N, T, H, W)`` the clips a moment earlier or later; empty when ``alone`` is not asked.
+        alone: each side also learns by itself.
         apart: ``(N, N)`` in [0, 1], how much the moments of pairs i and j count as different.
     """
 
@@ -35,6 +36,7 @@ class Batch:
     positives: Tensor
     negatives: Tensor
     video_again: Tensor
+    alone: bool
     apart: Tensor
 
 
@@ -74,7 +76,7 @@ class Objective(nn.Module):
             if settings.correspondence_weight:
                 terms["correspondence"] = _correspondence(network.compare(z_v, z_s), batch)
                 weighted.append(settings.correspondence_weight * terms["correspondence"])
-            if settings.speech_contrast_weight:
+            if settings.speech_contrast_weight and batch.alone:
                 z_again = network.embed_speech(augment_speech(batch.speech[:, k // 2], generator))
                 terms["speech contrast"] = nt_xent(z_s, z_again, network.log_scale, negatives=batch.apart)
                 weighted.append(settings.speech_contrast_weight * terms["speech contrast"])
@@ -85,7 +87,7 @@ class Objective(nn.Module):
             still = network.frame_features(batch.video).mean(dim=1)
             terms["transform"] = self.movement(still, frames.mean(dim=1), motion)
             weighted.append(settings.transform_weight * terms["transform"])
-        if settings.video_contrast_weight:
+        if settings.video_contrast_weight and batch.alone:
             again = augment_images(batch.video_again, draw_motion(len(batch.video), generator), generator)
             z_again = network.project_clip(network.frame_features(again))
             terms["video contrast"] = nt_xent(z_v, z_again, network.log_scale, negatives=batch.apart)

@@ -89,6 +89,8 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     history: list[dict[str, float]] = []
     for epoch in range(settings.epochs):
         weights, judge = _believed(memory, relevance, epoch, settings)
+        # Once the sides have begun to understand each other, each teaches the other more than it finds by itself.
+        alone = not settings.learns_from_pairs or epoch < round(settings.warm_up * settings.epochs)
         sums: dict[str, float] = defaultdict(float)
         model.train()
         for pairs in batches(windows, settings.recordings, settings.windows, chance):
@@ -98,7 +100,7 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
             video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
             again = video[:0]
-            if settings.video_contrast_weight:
+            if settings.video_contrast_weight and alone:
                 again_s = clip_s + chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
                 again = network_input(clips(recordings, number, again_s, config.data), dataset.preprocessing)
             bag = [speech_of(recordings, number, speech_s + offset_s, config.data) for offset_s in bag_s]
@@ -119,7 +121,7 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
 
             # 3. Learn.
             believed = torch.from_numpy(weights[pairs])
-            terms = model(Batch(video, speech, believed, negatives, again, apart), torch_chance)
+            terms = model(Batch(video, speech, believed, negatives, again, alone, apart), torch_chance)
             if not torch.isfinite(terms["loss"]):
                 raise TrainingError(
                     f"pretraining: the loss is not finite in epoch {epoch}: the state after the epoch before "

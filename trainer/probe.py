@@ -20,6 +20,7 @@ from trainer.config import TrainConfig
 from trainer.data import Dataset, labelled_of, share_of
 from trainer.encoders import ResidualEncoder, channels_last, image_encoder, network_input
 from trainer.run_folder import load_weights
+from trainer.splits import evenly
 
 _NEIGHBOURS = 20
 _MAX_FRAMES = 6000
@@ -44,7 +45,7 @@ def probe(dataset: Dataset, config: TrainConfig, pretrained: Path | None, label_
     if pretrained is not None:
         state = load_weights(pretrained)
         encoder.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("image.")})
-    train = labelled_of(dataset.split.train, dataset, config)
+    train = labelled_of(evenly(dataset.split.train, config.finetune.labelled_subjects), dataset, config)
     test = labelled_of(dataset.split.test, dataset, config)
     rng = np.random.default_rng(config.seed)
     known = share_of(train.labels, label_share, rng)

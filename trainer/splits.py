@@ -42,6 +42,12 @@ class Split:
             raise TrainingError(f"subject '{min(both)}' is in validation and test: every subject belongs to one split")
 
 
+def evenly(subjects: Sequence[str], share: float) -> tuple[str, ...]:
+    """A share of the subjects, at least one, evenly over their sorted names: the same whoever asks."""
+    count = max(1, round(share * len(subjects)))
+    return tuple(sorted(subjects)[i] for i in np.arange(count) * len(subjects) // count)
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedSplit:
     """What a data set says about its splits.

@@ -27,23 +27,28 @@ from trainer.probe import probe
 from trainer.run_folder import WEIGHTS, write_json
 
 FULL = "full method"
-ROWS: Mapping[str, Mapping[str, Any] | None] = {
+ROWS: Mapping[str, Mapping[str, Mapping[str, Any]] | None] = {
     "random init": None,
     "video only: order and transform": {
-        "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
-        "video_contrast_weight": 0.0, "order_weight": 1.0, "transform_weight": 1.0,
+        "data": {"clip_frames": 3},  # there is no order in fewer
+        "pretrain": {
+            "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
+            "video_contrast_weight": 0.0, "order_weight": 1.0, "transform_weight": 1.0,
+        },
     },
     "video only: SimCLR": {
-        "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
-        "video_contrast_weight": 1.0,
+        "pretrain": {
+            "contrastive": "none", "correspondence_weight": 0.0, "speech_contrast_weight": 0.0,
+            "video_contrast_weight": 1.0,
+        },
     },
-    "correspondence": {"contrastive": "none", "correspondence_weight": 1.0, "pacing": "none"},
-    "correspondence and contrastive": {"pacing": "none"},
-    "MIL-NCE": {"contrastive": "mil_nce", "correspondence_weight": 0.0, "pacing": "none"},
+    "correspondence": {"pretrain": {"contrastive": "none", "correspondence_weight": 1.0, "pacing": "none"}},
+    "correspondence and contrastive": {"pretrain": {"pacing": "none"}},
+    "MIL-NCE": {"pretrain": {"contrastive": "mil_nce", "correspondence_weight": 0.0, "pacing": "none"}},
     FULL: {},
-    "oracle pacing": {"pacing": "oracle"},
+    "oracle pacing": {"pretrain": {"pacing": "oracle"}},
 }  # fmt: skip
-"""What each row changes in ``[pretrain]``; None: no pretraining. The full method is the config as it stands."""
+"""What each row changes, by section of the config; None: no pretraining. The full method is the config as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +184,12 @@ def _result_file(folder: Path, method: str, seed: int, share: float) -> Path:
     return folder / "results" / f"{_name(method, seed)}-{share:g}.json"
 
 
-def with_changes(config: TrainConfig, seed: int, changes: Mapping[str, Any]) -> TrainConfig:
-    """The same budget with another seed and other ``[pretrain]`` keys."""
+def with_changes(config: TrainConfig, seed: int, changes: Mapping[str, Mapping[str, Any]]) -> TrainConfig:
+    """The same budget with another seed and other keys in some sections."""
     settings = config.model_dump()
     settings["seed"] = seed
-    settings["pretrain"] |= changes
+    for section, keys in changes.items():
+        settings[section] |= keys
     return TrainConfig.model_validate(settings)
 
 
