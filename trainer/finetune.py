@@ -153,6 +153,7 @@ def finetune(
             save_history(folder, at.history)
         checkpoint.keep(at)
         report(figures)
+    fabric.barrier()  # the next step reads what the first process wrote
     return Finetuned(folder / WEIGHTS, at.history, at.best)
 
 

@@ -174,6 +174,7 @@ def pretrain(
             save_history(folder, at.history, Believed(memory.affinity, weights, relevance))
         checkpoint.keep(at)
         report(figures)
+    fabric.barrier()  # the next step reads what the first process wrote
     return Pretrained(folder / WEIGHTS, at.history, len(windows), memory.affinity)
 
 

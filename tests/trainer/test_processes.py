@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from trainer.compute import Joint, one_process
 from trainer.config import ComputeConfig
 from trainer.encoders import GuidanceNetwork, image_encoder
 
+SONOCUE = Path(sys.executable).with_name("sonocue")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
@@ -42,30 +44,42 @@ def test_two_processes_give_the_loss_and_gradients_of_one(way, of_two):
     assert of_two[way].keys() == alone.keys()
     assert len(alone) > 20
     for name, value in alone.items():
-        torch.testing.assert_close(of_two[way][name], value, rtol=1e-5, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+        off = float((of_two[way][name] - value).abs().max()) / max(1.0, float(value.abs().max()))
+        assert off < 1e-5, name
     assert max(float(value.abs().max()) for name, value in alone.items() if name != "loss") > 1e-2
 
 
 @pytest.mark.timeout(300)
-def test_a_run_in_two_processes_is_the_run_of_one(tmp_path):
-    """Both loops, started by Lightning Fabric; batches of 13 frames, which two cannot share evenly."""
-    changes = {"encoder": {"norm": "group"}, "pretrain": {"epochs": 1}, "finetune": {"epochs": 1}}
-    two = {**changes, "compute": {"devices": 2}}
-    done = run(sys.executable, training_process.__file__, tmp_path / "two", json.dumps(two))
-    assert done.returncode == 0, done.stderr[-3000:]
-    alone = train(tmp_path / "one", changes)
-    for history, step in zip(json.loads(done.stdout.splitlines()[-1]), alone, strict=True):
+def test_a_run_in_two_processes_is_the_run_of_one(of_two, tmp_path):
+    """Both loops, by their losses. Slowly, since Adam's first steps at a high rate make much of a last digit."""
+    for history, step in zip(of_two["run"], train(tmp_path, joint_batch.SLOWLY), strict=True):
         for found, expected in zip(history, step.history, strict=True):
-            for name in ("loss", "contrastive", "validation_loss"):
-                if name in expected:
-                    assert found[name] == pytest.approx(expected[name], rel=2e-3)
+            for name in {"loss", "contrastive", "affinity", "validation_loss"} & expected.keys():
+                assert found[name] == pytest.approx(expected[name], rel=1e-5)
 
 
 @pytest.mark.timeout(300)
-def test_two_processes_on_cpu_cannot_share_a_batch_norm(tmp_path):
-    done = run(sys.executable, training_process.__file__, tmp_path, json.dumps({"compute": {"devices": 2}}))
-    assert done.returncode != 0
-    assert "set encoder.norm = 'group', or compute.devices = 1" in done.stderr
+def test_two_processes_on_cpu_cannot_share_a_batch_norm(of_two):
+    assert "set encoder.norm = 'group', or compute.devices = 1" in of_two["refused"]
+
+
+@pytest.mark.timeout(600)
+def test_the_command_in_two_processes_and_once_more(three_sessions, smoke_config_file, tmp_path):
+    """It speaks once, and what is finished is not done again, though now in one process."""
+    text = smoke_config_file.read_text().replace("[encoder]", '[encoder]\nnorm = "group"')
+    config_file = tmp_path / "two.toml"
+    config_file.write_text(text.replace("epochs = 3", "epochs = 1") + "\n[compute]\ndevices = 2\n")
+    command = [SONOCUE, "train", "pretrain", config_file, three_sessions, tmp_path / "run"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("pretrain epoch 0") == 1
+    kept = (tmp_path / "run" / "pretrain" / "weights.safetensors").stat()
+    config_file.write_text(config_file.read_text().replace("devices = 2", "devices = 1"))
+    done = run(*command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "pretrain epoch 0" not in done.stderr
+    assert "goes on from" in done.stderr
+    assert (tmp_path / "run" / "pretrain" / "weights.safetensors").stat().st_mtime_ns == kept.st_mtime_ns
 
 
 def test_with_group_norm_an_image_is_alone():
@@ -74,7 +88,7 @@ def test_with_group_norm_an_image_is_alone():
     network = image_encoder(config(encoder={"norm": "group"}).encoder).train()
     images = torch.randn(4, 1, 32, 32)
     torch.testing.assert_close(network.features(images)[:1], network.features(images[:1]), rtol=1e-4, atol=1e-5)
-    assert float(network.features(images).std(dim=0).max()) > 1e-2
+    assert float(network.features(images).detach().std(dim=0).max()) > 1e-2
     large = image_encoder(config(encoder={"name": "seresnext50", "norm": "group"}).encoder)
     for each in (large, GuidanceNetwork(config(encoder={"norm": "group"}).encoder, 3)):
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in each.modules())
