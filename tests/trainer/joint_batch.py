@@ -1,7 +1,7 @@
 """Loss and gradients of one joint batch for each way to learn: a process of ``torchrun``, or a test alone.
 
-``python joint_batch.py FILE``: the first process writes what ``learn`` gives, what a short run gives, and what is refused. The batch has 7 pairs, which two
-processes cannot share evenly.
+``python joint_batch.py FILE``: the first process writes what ``learn`` gives, what a short run gives, and what is
+refused. The batch has 7 pairs, which two processes cannot share evenly.
 """
 
 import sys
