@@ -1,11 +1,10 @@
 """A step that was killed goes on and ends with the same weights; what cannot go on says so in one line."""
 
-import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,14 +22,27 @@ from trainer.config import ComputeConfig
 from trainer.data import assemble
 from trainer.encoders import VideoSpeech
 from trainer.finetune import finetune
-from trainer.pretrain import pretrain
+from trainer.pretrain import Pretrained, pretrain
 from trainer.run_folder import save_weights
 
-SHORT = config(pretrain={"epochs": 2}, finetune={"epochs": 2, "frames_per_epoch": 96}, compute={"checkpoint_s": 0})
+SHORT = config(
+    data={"window_step_s": 3.0},
+    pretrain={"epochs": 2, "recordings": 1, "windows": 8},
+    finetune={"epochs": 2, "frames_per_epoch": 96},
+    compute={"checkpoint_s": 0},
+)
+STEPS = {
+    "pretrain": lambda dataset, chosen, folder, report: pretrain(dataset, chosen, folder, report),
+    "finetune": lambda dataset, chosen, folder, report: finetune(dataset, chosen, None, folder, report),
+}
 
 
 def quiet(figures):
     pass
+
+
+def interrupt(figures):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -38,38 +50,32 @@ def dataset(draw_bar):
     return assemble([recording(seed, 1.0, draw_bar) for seed in range(3)], SHORT, CLASSES)
 
 
-def start(folder):
-    script = Path(training_process.__file__)
-    return subprocess.Popen([sys.executable, script, folder, "{}"], stdout=subprocess.PIPE, text=True)
+@pytest.fixture(scope="module", params=STEPS)
+def finished(request, dataset, tmp_path_factory):
+    """A step, its folder, and what it gave."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return STEPS[request.param], folder, STEPS[request.param](dataset, SHORT, folder, quiet)
 
 
-def kill_at(process, file, epoch, step):
-    """SIGKILL when the checkpoint has come so far. Returns how far it had come when the process was gone."""
-    deadline = time.monotonic() + 200
-    while not file.exists() or (found(file)["epoch"], found(file)["step"]) < (epoch, step):
-        with suppress(subprocess.TimeoutExpired):
-            raise AssertionError(f"it ended by itself: {process.wait(timeout=0.05)}")
-        assert time.monotonic() < deadline, f"'{file}' did not come as far as epoch {epoch}, step {step}"
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    return found(file)
+def run_until_killed(folder, gradient_step):
+    command = [sys.executable, training_process.__file__, folder, "{}", str(gradient_step)]
+    assert subprocess.run(command, timeout=250).returncode == -signal.SIGKILL
 
 
-def found(file):
-    return torch.load(file, weights_only=True)["progress"]
+def progress(file):
+    kept = torch.load(file, weights_only=True)["progress"]
+    return kept["epoch"], kept["step"]
 
 
-@pytest.mark.timeout(600)  # three processes, one after the other
+@pytest.mark.timeout(600)
 def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path):
-    """Killed in the middle of pretraining's second epoch and of fine-tuning's; pacing has begun by then."""
+    """Killed in the second epoch of pretraining, when pacing has begun, and of fine-tuning; gone on twice."""
     folder = tmp_path / "killed"
-    for step in ("pretrain", "finetune"):
-        at = kill_at(start(folder), folder / step / CHECKPOINT, 1, 2)
-        assert at["epoch"] == 1, "it was killed too late"
-    process = start(folder)
-    told = json.loads(process.communicate(timeout=200)[0])
-    assert process.returncode == 0
+    run_until_killed(folder, 7)
+    assert progress(folder / "pretrain" / CHECKPOINT) == (1, 1)
+    run_until_killed(folder, 11)
+    assert progress(folder / "finetune" / CHECKPOINT) == (1, 2)
+    told = [step.history for step in train(folder, {})]
     pretrained, tuned = train(tmp_path / "whole", {})
     assert told == [pretrained.history, tuned.history]
     assert pretrained.history[-1]["admitted"] < 1
@@ -81,20 +87,18 @@ def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path):
         torch.testing.assert_close(*[[part["model"], part["torch_chance"]] for part in last], rtol=0, atol=0)
 
 
-def test_a_finished_step_is_not_done_again_unless_asked(dataset, tmp_path):
-    first = pretrain(dataset, SHORT, tmp_path, quiet)
-    again = pretrain(dataset, SHORT, tmp_path, pytest.fail)
+def test_a_finished_step_is_not_done_again_unless_asked(finished, dataset, tmp_path):
+    step, folder, first = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    again = step(dataset, SHORT, tmp_path, pytest.fail)
     assert again.history == first.history
-    np.testing.assert_array_equal(again.affinity, first.affinity)  # NaN where a pair was not met
+    if isinstance(first, Pretrained):
+        np.testing.assert_array_equal(again.affinity, first.affinity)  # NaN where a pair was not met
+    else:
+        assert again.best_epoch == first.best_epoch
     begin_again(tmp_path)
-    told = []
-    assert pretrain(dataset, SHORT, tmp_path, told.append).history == first.history == told
-
-
-def test_a_finished_finetuning_is_not_done_again(dataset, tmp_path):
-    first = finetune(dataset, SHORT, None, tmp_path, quiet)
-    again = finetune(dataset, SHORT, None, tmp_path, pytest.fail)
-    assert (again.history, again.best_epoch) == (first.history, first.best_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        step(dataset, SHORT, tmp_path, interrupt)
 
 
 def test_what_was_made_from_something_else_does_not_go_on(dataset, draw_bar, tmp_path):
@@ -133,15 +137,9 @@ def test_a_checkpoint_runs_no_code(dataset, tmp_path):
     assert not (tmp_path / "it ran").exists()
 
 
-STEPS = {
-    "pretrain": lambda dataset, chosen, folder, report: pretrain(dataset, chosen, folder, report),
-    "finetune": lambda dataset, chosen, folder, report: finetune(dataset, chosen, None, folder, report),
-}
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_disk_that_is_full_is_one_line_and_training_goes_on_later(step, dataset, tmp_path):
+def test_a_disk_that_is_full_is_one_line_and_training_goes_on_later(finished, dataset, tmp_path):
     """A file system of which all but some kilobytes are taken after the first epoch: ENOSPC, as on a real disk."""
+    step, _, whole = finished
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16M", "tmpfs", disk], capture_output=True)
@@ -159,15 +157,13 @@ def test_a_disk_that_is_full_is_one_line_and_training_goes_on_later(step, datase
         with pytest.raises(
             TrainingError, match=r"cannot be written: No space left on device: the last good one is kept"
         ):
-            STEPS[step](dataset, SHORT, disk, fill)
+            step(dataset, SHORT, disk, fill)
         (disk / "ballast").unlink()
         assert {file.name: file.read_bytes() for file in disk.iterdir()} == kept
         told = []
-        gone_on = STEPS[step](dataset, SHORT, disk, told.append)
+        gone_on = step(dataset, SHORT, disk, told.append)
         assert [row["epoch"] for row in told] == [1.0]
-        assert (
-            gone_on.weights.read_bytes() == STEPS[step](dataset, SHORT, tmp_path / "whole", quiet).weights.read_bytes()
-        )
+        assert gone_on.weights.read_bytes() == whole.weights.read_bytes()
     finally:
         subprocess.run(["umount", disk], check=True)
 
