@@ -335,7 +335,7 @@ def embed_clips(
     for i in range(0, len(windows), 32):
         number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
         video = network_input(clips(recordings, number, centre_s, config.data), dataset.preprocessing)
-        found.append(network.embed_video(video).numpy())
+        found.append(network.embed_video(video.to(network.log_scale.device)).cpu().numpy())
     return np.concatenate(found)
 
 
@@ -349,5 +349,5 @@ def embed_speech(
     for i in range(0, len(windows), 32):
         number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
         log_mels = torch.from_numpy(speech_of(recordings, number, centre_s, config.data))
-        found.append(network.embed_speech(log_mels).numpy())
+        found.append(network.embed_speech(log_mels.to(network.log_scale.device)).cpu().numpy())
     return np.concatenate(found)

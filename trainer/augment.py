@@ -9,6 +9,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor
 
+from trainer.compute import Joint
+
+Chance = torch.Generator | Joint
+"""Where random numbers come from: for all that is at hand, or for this process's rows of a joint batch."""
+
 _ROTATION_RAD = 0.25
 _SHIFT = 0.08
 _ZOOM = 0.12
@@ -18,7 +23,7 @@ _EARLIER, _PITCH = 0.07, 0.03
 _GAIN_NATS = 1.4  # +-6 dB of power: loudness says nothing about what is said
 
 
-def draw_motion(n: int, generator: torch.Generator) -> Tensor:
+def draw_motion(n: int, generator: Chance) -> Tensor:
     """``(n, 2, 3)`` affine maps that rotate, zoom and shift a little."""
     angle, zoom = _uniform(n, _ROTATION_RAD, generator), 1 + _uniform(n, _ZOOM, generator)
     theta = torch.zeros(n, 2, 3)
@@ -29,7 +34,7 @@ def draw_motion(n: int, generator: torch.Generator) -> Tensor:
     return theta
 
 
-def augment_images(images: Tensor, motion: Tensor, generator: torch.Generator) -> Tensor:
+def augment_images(images: Tensor, motion: Tensor, generator: Chance) -> Tensor:
     """Move, and change contrast and brightness; one draw per item.
 
     Args:
@@ -38,21 +43,22 @@ def augment_images(images: Tensor, motion: Tensor, generator: torch.Generator) -
         generator: source of chance.
     """
     n = len(images)
-    grid = F.affine_grid(motion, [n, 1, *images.shape[2:]], align_corners=False)
+    grid = F.affine_grid(motion.to(images.device), [n, 1, *images.shape[2:]], align_corners=False)
     # Outside the crop lies what is at its border, commonly the black around the sector.
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    contrast, brightness = 1 + _uniform(n, 0.25, generator), _uniform(n, 0.2, generator)
+    contrast = (1 + _uniform(n, 0.25, generator)).to(images.device)
+    brightness = _uniform(n, 0.2, generator).to(images.device)
     return moved * contrast[:, None, None, None] + brightness[:, None, None, None]
 
 
 def move_maps(maps: Tensor, motion: Tensor) -> Tensor:
     """Move ``(N, h, w)`` densities as their images; each sums to 1 again, or to 0 when it left the image."""
-    grid = F.affine_grid(motion, [len(maps), 1, *maps.shape[1:]], align_corners=False)
+    grid = F.affine_grid(motion.to(maps.device), [len(maps), 1, *maps.shape[1:]], align_corners=False)
     moved = F.grid_sample(maps.unsqueeze(1), grid, align_corners=False).squeeze(1)
     return moved / moved.sum(dim=(1, 2), keepdim=True).clamp_min(1e-6)
 
 
-def augment_speech(log_mels: Tensor, generator: torch.Generator) -> Tensor:
+def augment_speech(log_mels: Tensor, generator: Chance) -> Tensor:
     """Change the speaker, the loudness, and hide a band of frequencies and a stretch of time.
 
     Another speaker has a longer or shorter vocal tract, which moves the formants together (Jaitly 2013, *Vocal tract
@@ -67,7 +73,7 @@ def augment_speech(log_mels: Tensor, generator: torch.Generator) -> Tensor:
     warp = torch.zeros(n, 2, 3)
     warp[:, 0, 0], warp[:, 0, 2] = 1 + _uniform(n, _TEMPO, generator), _uniform(n, 2 * _EARLIER, generator)
     warp[:, 1, 1], warp[:, 1, 2] = 1 + _uniform(n, _TRACT, generator), _uniform(n, 2 * _PITCH, generator)
-    grid = F.affine_grid(warp, [n, 1, n_mels, n_frames], align_corners=False)
+    grid = F.affine_grid(warp.to(log_mels.device), [n, 1, n_mels, n_frames], align_corners=False)
     log_mels = F.grid_sample(log_mels.unsqueeze(1), grid, padding_mode="border", align_corners=False).squeeze(1)
     gain = _uniform(n, _GAIN_NATS, generator)[:, None, None]
     hidden = (
@@ -75,16 +81,23 @@ def augment_speech(log_mels: Tensor, generator: torch.Generator) -> Tensor:
         | _stretch(n, n_frames, n_frames // 6, generator)[:, None]
     )
     quiet = log_mels.amin(dim=(1, 2), keepdim=True)
-    return torch.where(hidden, quiet, log_mels) + gain
+    return torch.where(hidden.to(log_mels.device), quiet, log_mels) + gain.to(log_mels.device)
 
 
-def _uniform(n: int, extent: float, generator: torch.Generator) -> Tensor:
-    return (2 * torch.rand(n, generator=generator) - 1) * extent
+def _uniform(n: int, extent: float, generator: Chance) -> Tensor:
+    return (2 * _rand(generator, n) - 1) * extent
 
 
-def _stretch(n: int, length: int, longest: int, generator: torch.Generator) -> Tensor:
+def _rand(generator: Chance, n: int, *shape: int) -> Tensor:
+    """Uniform in [0, 1), on CPU: the same numbers for every device."""
+    if isinstance(generator, Joint):
+        return generator.rand(n, *shape)
+    return torch.rand(n, *shape, generator=generator)
+
+
+def _stretch(n: int, length: int, longest: int, generator: Chance) -> Tensor:
     """``(n, length)`` bool: one stretch of up to ``longest`` a row."""
-    extent = torch.rand(n, 1, generator=generator) * longest
-    start = torch.rand(n, 1, generator=generator) * (length - extent)
+    extent = _rand(generator, n, 1) * longest
+    start = _rand(generator, n, 1) * (length - extent)
     at = torch.arange(length)[None]
     return (at >= start) & (at < start + extent)

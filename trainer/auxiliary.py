@@ -47,8 +47,8 @@ class FrameOrder(nn.Module):
         """
         n = len(frame_features)
         orders: Tensor = self.get_buffer("orders")
-        drawn = torch.randint(len(orders), (n,), generator=generator)
-        backwards = torch.rand(n, generator=generator) < 0.5
+        drawn = torch.randint(len(orders), (n,), generator=generator).to(orders.device)
+        backwards = (torch.rand(n, generator=generator) < 0.5).to(orders.device)
         chosen = orders[drawn]
         chosen = torch.where(backwards[:, None], chosen.flip(1), chosen)
         shuffled = torch.gather(frame_features, 1, chosen[:, :, None].expand_as(frame_features))
@@ -78,4 +78,5 @@ class Movement(nn.Module):
             motion: ``(N, 2, 3)`` the map by which it was moved.
         """
         told = self.head(torch.cat([before, after], dim=1))
+        motion = motion.to(told.device)
         return F.mse_loss(told, ((motion - self.get_buffer("mean")) / self.get_buffer("spread")).flatten(1))

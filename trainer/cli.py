@@ -1,15 +1,15 @@
 """``sonocue train``: prepare, pretrain, finetune, evaluate, export, or all of them. Runs on the main thread.
 
 Each command but ``prepare`` takes the same three arguments: settings, recordings (prepared or not) or labelled still
-images, and the folder of the run. What was prepared and the results of earlier steps are found in that folder. Torch is
-imported when a command runs, not before.
+images, and the folder of the run. What was prepared and the results of earlier steps are found in that folder, and a
+step that was stopped goes on from there. Torch is imported when a command runs, not before.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from assistant.errors import TrainingError
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from trainer.config import TrainConfig
     from trainer.data import Dataset
     from trainer.evaluate import Evaluation
@@ -40,6 +42,9 @@ StillsFolder = Annotated[
     typer.Option("--stills", metavar="FOLDER", help="Labelled still images to train the plane head with too."),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; made when missing.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Begin from the start; else it goes on where it stopped, or is not done twice.")
+]
 
 _console = Console(stderr=True)
 _BAR = (
@@ -70,17 +75,19 @@ def prepare_command(
 
 
 @app.command("pretrain")
-def pretrain_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder) -> None:
+def pretrain_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, again: Again = False) -> None:
     """Learn from video and speech alone, without labels."""
-    config, dataset = _begin(config_file, sessions, run)
-    _pretrain(dataset, config, run)
+    config, dataset, fabric = _launch(config_file, sessions, run, None, ["pretrain"] if again else [])
+    _pretrain(dataset, config, run, fabric)
 
 
 @app.command("finetune")
-def finetune_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
+def finetune_command(
+    config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None, again: Again = False
+) -> None:
     """Train both heads (planes and gaze) on labelled frames."""
-    config, dataset = _begin(config_file, sessions, run, stills)
-    _finetune(dataset, config, run)
+    config, dataset, fabric = _launch(config_file, sessions, run, stills, ["finetune"] if again else [])
+    _finetune(dataset, config, run, fabric)
 
 
 @app.command("evaluate")
@@ -98,13 +105,16 @@ def export_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, 
 
 
 @app.command("all")
-def all_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
-    """Pretrain, finetune, evaluate, export: from sessions to RUN/model."""
-    config, dataset = _begin(config_file, sessions, run, stills)
+def all_command(
+    config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None, again: Again = False
+) -> None:
+    """Pretrain, finetune, evaluate, export: from sessions to RUN/model. Goes on where it stopped."""
+    config, dataset, fabric = _launch(config_file, sessions, run, stills, ["pretrain", "finetune"] if again else [])
     if config.pretrain.epochs:
-        _pretrain(dataset, config, run)
-    _finetune(dataset, config, run)
-    _export(dataset, config, run, _evaluate(dataset, config, run))
+        _pretrain(dataset, config, run, fabric)
+    _finetune(dataset, config, run, fabric)
+    if fabric.is_global_zero:
+        _export(dataset, config, run, _evaluate(dataset, config, run))
 
 
 @app.command("align")
@@ -155,15 +165,17 @@ def stills_command(
     config_file: ConfigFile,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="FETAL_PLANES_DB, or images with a stills.csv.")],
     run: RunFolder,
+    again: Again = False,
 ) -> None:
     """Finetune, evaluate, export from labelled still images alone: planes without gaze, to RUN/model.
 
     The encoder begins with RUN/pretrain, where CONFIG has pretraining ('sonocue train pretrain CONFIG SESSIONS RUN'
     makes it), else at random.
     """
-    config, dataset = _begin(config_file, None, run, folder)
-    _finetune(dataset, config, run)
-    _export(dataset, config, run, _evaluate(dataset, config, run))
+    config, dataset, fabric = _launch(config_file, None, run, folder, ["finetune"] if again else [])
+    _finetune(dataset, config, run, fabric)
+    if fabric.is_global_zero:
+        _export(dataset, config, run, _evaluate(dataset, config, run))
 
 
 @app.command("table")
@@ -205,19 +217,50 @@ def table_command(
 # --------------------------------------------------------------------------------------------------------------------
 
 
-def _begin(
-    config_file: Path, sessions: str | None, run: Path, stills: Path | None = None
-) -> tuple[TrainConfig, Dataset]:
+def _launch(
+    config_file: Path, sessions: str | None, run: Path, stills: Path | None, again: Sequence[str]
+) -> tuple[TrainConfig, Dataset, Fabric]:
+    """Begin in all processes that the config or ``torchrun`` asks for; the first prepares, and alone speaks and writes.
+
+    Each of the others is this command once more, so bad input must be found before they are started.
+    """
+    _torch_waits_without_spinning()
+    from trainer.checkpoint import begin_again
+    from trainer.compute import all_processes
+    from trainer.config import load_config
+
+    fabric = all_processes(load_config(config_file).compute)
+    if fabric.is_global_zero:
+        config, dataset = _begin(config_file, sessions, run, stills)
+        for step in again:
+            begin_again(run / step)
+        fabric.launch()
+    else:
+        _console.quiet = True
+        fabric.launch()
+        config, dataset = _begin(config_file, sessions, run, stills, first=False)
+    return config, dataset, fabric
+
+
+def _torch_waits_without_spinning() -> None:
     # Torch's threads wait for each other by spinning; beside other programs that costs them most of their speed (12
     # against 34 images a second on two busy cores). Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _begin(
+    config_file: Path, sessions: str | None, run: Path, stills: Path | None = None, *, first: bool = True
+) -> tuple[TrainConfig, Dataset]:
+    _torch_waits_without_spinning()
     from trainer.collection import is_prepared
+    from trainer.config import load_config
     from trainer.data import PREPARED, load_dataset
     from trainer.run_folder import begin_run
 
-    config = begin_run(config_file, run)
+    config = begin_run(config_file, run) if first else load_config(config_file)
     if sessions is not None and "://" not in sessions and not is_prepared(sessions):
-        _console.print(_prepare(Path(sessions), str(run / PREPARED), config, None), highlight=False)
+        if first:
+            _console.print(_prepare(Path(sessions), str(run / PREPARED), config, None), highlight=False)
         sessions = str(run / PREPARED)
     dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False), stills)
     split = dataset.split
@@ -254,26 +297,49 @@ def _prepare(sessions: Path, out: str, config: TrainConfig, processes: int | Non
     )
 
 
-def _pretrain(dataset: Dataset, config: TrainConfig, run: Path) -> None:
+def _pretrain(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) -> None:
     from trainer.pretrain import pretrain
 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
     _say_where_plots_are(run / "pretrain")
-    with _epochs("pretrain", config.pretrain.epochs) as report:
-        pretrain(dataset, config, run / "pretrain", report)
+    with _together(fabric), _epochs("pretrain", config.pretrain.epochs) as report:
+        pretrain(dataset, config, run / "pretrain", report, fabric)
 
 
-def _finetune(dataset: Dataset, config: TrainConfig, run: Path) -> None:
+def _finetune(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) -> None:
     from trainer.finetune import finetune
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
     _say_where_plots_are(run / "finetune")
-    with _epochs("finetune", config.finetune.epochs) as report:
-        finetune(dataset, config, start, run / "finetune", report)
+    with _together(fabric), _epochs("finetune", config.finetune.epochs) as report:
+        finetune(dataset, config, start, run / "finetune", report, fabric)
+
+
+@contextmanager
+def _together(fabric: Fabric) -> Iterator[None]:
+    """What goes wrong is said once: all meet a loss that is not finite, and each notices when another process ends."""
+    try:
+        yield
+    except TrainingError:
+        if fabric.is_global_zero:
+            raise
+        raise typer.Exit(2) from None
+    except RuntimeError as error:
+        if fabric.world_size == 1 or "Connection" not in str(error):
+            raise
+        if fabric.is_global_zero:
+            raise TrainingError(
+                "another process of this run has ended: see what it said; started again, the run goes on"
+            ) from error
+        raise typer.Exit(2) from None
 
 
 def _say_where_plots_are(folder: Path) -> None:
+    from trainer.checkpoint import CHECKPOINT
+
+    if (folder / CHECKPOINT).exists():
+        _console.print(f"goes on from {folder / CHECKPOINT} (--again: begins again)", highlight=False, soft_wrap=True)
     _console.print(f"plots, new after each epoch: {folder / 'history.png'}", highlight=False, soft_wrap=True)
 
 
@@ -325,6 +391,6 @@ def _epochs(step: str, count: int) -> Iterator[Callable[[Mapping[str, float]], N
         def report(figures: Mapping[str, float]) -> None:
             shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if name != "epoch")
             progress.console.print(f"  {step} epoch {figures['epoch']:.0f}: {shown}", highlight=False)
-            progress.advance(task)
+            progress.update(task, completed=int(figures["epoch"]) + 1)
 
         yield report

@@ -61,6 +61,8 @@ class EncoderConfig(_Section):
         speech_widths: channels of the four convolutions over time of the speech encoder.
         embedding: dimensions of the space that both sides are projected to.
         decoder_channels: of the gaze decoder.
+        norm: ``batch`` (fastest live: it folds into the convolution before it), or ``group`` (Wu 2018, arXiv
+            1803.08494), which several processes on CPU need, since it looks at each image by itself.
     """
 
     name: Literal["resnet", "seresnext50"] = "resnet"
@@ -68,6 +70,7 @@ class EncoderConfig(_Section):
     speech_widths: tuple[Count, Count, Count, Count] = (64, 64, 96, 128)
     embedding: Count = 128
     decoder_channels: Count = 48
+    norm: Literal["batch", "group"] = "batch"
 
 
 class PretrainConfig(_Section):
@@ -212,6 +215,24 @@ class TableConfig(_Section):
     processes: Count = 1
 
 
+class ComputeConfig(_Section):
+    """Where pretraining and fine-tuning compute; the same joint batch whatever stands here.
+
+    Attributes:
+        accelerator: ``cpu``, ``gpu`` or what Lightning Fabric finds (``auto``).
+        devices: of one machine; each has a process. Under ``torchrun`` its number of processes holds instead.
+        nodes: machines that train together.
+        precision: ``32-true``; ``bf16-mixed`` or ``16-mixed`` compute networks in 16 bits, losses and affinity in 32.
+        checkpoint_s: so often a checkpoint is written within an epoch; 0: after each step.
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "cpu"
+    devices: Count = 1
+    nodes: Count = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    checkpoint_s: Weight = 300.0
+
+
 class TrainConfig(_Section):
     """A whole run.
 
@@ -227,6 +248,7 @@ class TrainConfig(_Section):
     threads: Count = 2
     class_list: str = "sononet13"
     classes: tuple[str, ...] = ()
+    compute: ComputeConfig = ComputeConfig()
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
     pretrain: PretrainConfig = PretrainConfig()

@@ -12,9 +12,10 @@ Notation used for tensor shapes:
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,22 @@ M = TypeVar("M", bound=nn.Module)
 
 _MEL_STD = 3.0
 """Of log-mel values of speech (natural logarithm of power) about the mean of their band."""
+
+
+def as_it_is(features: Tensor) -> Tensor:
+    """The joint batch of one process is its own."""
+    return features
+
+
+def _normed(norm: str, network: M) -> M:
+    """With group norm in place of batch norm, about 16 channels a group (Wu 2018), if ``norm`` says so."""
+    if norm == "group":
+        for parent in [*network.modules()]:
+            for name, child in parent.named_children():
+                if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                    groups = math.gcd(child.num_features, max(1, child.num_features // 16))
+                    setattr(parent, name, nn.GroupNorm(groups, child.num_features))
+    return network
 
 
 def channels_last(network: M) -> M:
@@ -87,8 +104,8 @@ def resnet_encoder(widths: Sequence[int]) -> ResidualEncoder:
 def image_encoder(config: EncoderConfig) -> ResidualEncoder:
     """The image encoder that a config names."""
     if config.name == "resnet":
-        return resnet_encoder(config.widths)
-    net = SEResNext50(spatial_dims=2, in_channels=1, num_classes=2)
+        return _normed(config.norm, resnet_encoder(config.widths))
+    net = _normed(config.norm, SEResNext50(spatial_dims=2, in_channels=1, num_classes=2))
     return ResidualEncoder(net.layer0, [net.layer1, net.layer2, net.layer3, net.layer4], (256, 512, 1024, 2048))
 
 
@@ -137,7 +154,7 @@ class VideoSpeech(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.image = image_encoder(config)
-        self.speech = SpeechEncoder(config.speech_widths)
+        self.speech = _normed(config.norm, SpeechEncoder(config.speech_widths))
         video, speech = self.image.channels[-1], self.speech.channels[-1]
         self.project_video = _projection(video, config.embedding)
         self.project_speech = _projection(speech, config.embedding)
@@ -152,21 +169,25 @@ class VideoSpeech(nn.Module):
 
     def project_clip(self, frame_features: Tensor) -> Tensor:
         """``(N, T, features)`` to ``(N, D)`` unit vectors, of the mean over the frames."""
-        return F.normalize(self.project_video(frame_features.mean(dim=1)), dim=1)
+        return F.normalize(self.project_video(frame_features.mean(dim=1)).float(), dim=1)
 
-    def embed_video(self, clips: Tensor) -> Tensor:
-        """``(N, T, H, W)`` to ``(N, D)`` unit vectors."""
-        return self.project_clip(self.frame_features(clips))
+    def embed_video(self, clips: Tensor, gather: Callable[[Tensor], Tensor] = as_it_is) -> Tensor:
+        """``(N, T, H, W)`` to ``(N, D)`` unit vectors; ``gather`` as in ``embed_speech``."""
+        return self.project_clip(gather(self.frame_features(clips)))
 
-    def embed_speech(self, log_mels: Tensor) -> Tensor:
+    def embed_speech(self, log_mels: Tensor, gather: Callable[[Tensor], Tensor] = as_it_is) -> Tensor:
         """``(N, n_mels, n_frames)`` to ``(N, D)`` unit vectors.
+
+        With ``gather`` features are brought together from all processes (``compute.Joint``) before they are projected,
+        so that the projection, too, is normalised over the joint batch.
 
         Each band is taken against its mean over the window, so that room, microphone, loudness and much of the voice's
         timbre drop out (cepstral mean normalisation; Atal 1974, J. Acoust. Soc. Am. 55, 1304).
         """
         standardised = (log_mels - log_mels.mean(dim=2, keepdim=True)) / _MEL_STD
         standardised = F.avg_pool1d(standardised, 2)  # 20 ms are fine enough for words, and half the work
-        return F.normalize(self.project_speech(self.speech.features(standardised)), dim=1)
+        features = gather(self.speech.features(standardised))
+        return F.normalize(self.project_speech(features).float(), dim=1)
 
     def compare(self, z_v: Tensor, z_s: Tensor) -> Tensor:
         """Logits ``(N, N)`` that clip i and speech j are of the same moment, from their embeddings.
@@ -191,6 +212,15 @@ class AveragedCopy(Generic[M]):
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
         self._steps = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"network": self.network.state_dict(), "steps": self._steps}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from what ``state_dict`` gave."""
+        self.network.load_state_dict(state["network"])
+        self._steps = state["steps"]
 
     @torch.no_grad()
     def follow(self, network: M) -> None:
@@ -232,7 +262,7 @@ class GuidanceNetwork(nn.Module):
         super().__init__()
         self.image = image_encoder(config)
         self.planes = nn.Linear(self.image.channels[-1], n_classes)
-        self.gaze = GazeDecoder(self.image.channels, config.decoder_channels)
+        self.gaze = _normed(config.norm, GazeDecoder(self.image.channels, config.decoder_channels))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """``(N, 1, H, W)`` to ``logits`` ``(N, n_classes)`` and ``gaze_logits`` ``(N, H/4, W/4)``."""

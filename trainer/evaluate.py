@@ -79,8 +79,10 @@ def load_network(weights: Path, dataset: Dataset, config: TrainConfig) -> Guidan
 def predict(network: GuidanceNetwork, pixels: UInt8Array, spec: Preprocessing) -> tuple[Float32Array, Float32Array]:
     """``(n, H, W)`` uint8 to logits ``(n, n_classes)`` and gaze logits ``(n, h, w)``."""
     network.eval()
-    found = [network(network_input(pixels[i : i + 64, None], spec)) for i in range(0, len(pixels), 64)]
-    return torch.cat([logits for logits, _ in found]).numpy(), torch.cat([gaze for _, gaze in found]).numpy()
+    device = next(network.parameters()).device
+    found = [network(network_input(pixels[i : i + 64, None], spec).to(device)) for i in range(0, len(pixels), 64)]
+    logits, gaze = torch.cat([logits for logits, _ in found]), torch.cat([gaze for _, gaze in found])
+    return logits.cpu().numpy(), gaze.cpu().numpy()
 
 
 def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) -> Evaluation:

@@ -1,12 +1,14 @@
 """Fine-tuning: one encoder, two heads (planes and gaze), trained together. Reads from top to bottom.
 
-One thread; torch's own threads do the arithmetic.
+One thread; torch's own threads do the arithmetic. Several processes run it side by side (``compute``); killed anywhere,
+it goes on (``checkpoint``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from torch import Tensor, nn
 from assistant.errors import TrainingError
 from assistant.metrics import confusion_matrix, plane_scores
 from trainer.augment import augment_images, draw_motion, move_maps
+from trainer.checkpoint import Checkpoint, made_from
+from trainer.compute import Joint, normalise_jointly, one_process
 from trainer.config import TrainConfig
 from trainer.data import BoolArray, Dataset, LabelledFrames, draw_balanced, labelled_of, share_of, untold
 from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
@@ -48,18 +52,28 @@ class Finetuned:
     best_epoch: int
 
 
-def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, folder: Path, report: Report) -> Finetuned:
+def finetune(
+    dataset: Dataset,
+    config: TrainConfig,
+    pretrained: Path | None,
+    folder: Path,
+    report: Report,
+    fabric: Fabric | None = None,
+) -> Finetuned:
     """Train both heads and the encoder on the training subjects' labelled frames.
+
+    Goes on from the checkpoint in ``folder``, if there is one; what is finished is not done again.
 
     Args:
         dataset: see there.
         config: all settings.
         pretrained: weights of ``VideoSpeech`` whose image encoder to begin with; None begins at random.
-        folder: for weights and history.
+        folder: for weights, history and checkpoint.
         report: told each epoch's figures.
+        fabric: launched; None: this process alone.
 
     Raises:
-        TrainingError: no frame is labelled, or a loss is not finite (the last good state is kept).
+        TrainingError: no frame is labelled, a loss is not finite, or the disk is full (the last good state is kept).
     """
     settings = config.finetune
     if not dataset.classes:
@@ -74,8 +88,9 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     if settings.label_share < 1:
         known = share_of(train.groups, settings.label_share, chance)
     groups = train.groups[known]
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = fabric or one_process(config.compute)
     network = channels_last(GuidanceNetwork(config.encoder, len(dataset.classes)))
+    normalise_jointly(network, fabric)
     encoder_rate = settings.learning_rate
     tie_untold(network.planes, train.admissible[known])
     if pretrained is not None:
@@ -91,23 +106,33 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
     )
-    averaged = AveragedCopy(network, settings.ema)
     model, optimiser = fabric.setup(network, optimiser)
+    averaged = AveragedCopy(network, settings.ema)
 
-    history: list[dict[str, float]] = []
-    best = 0
-    for epoch in range(settings.epochs):
-        sums = {"loss": 0.0, "planes": 0.0, "gaze": 0.0}
+    drawn = np.zeros((steps, settings.batch), np.int64)  # the frames of an epoch
+    checkpoint = Checkpoint(
+        folder, made_from(dataset, config, "finetune", pretrained), fabric, config.compute.checkpoint_s,
+        model=network, averaged=averaged, optimiser=optimiser, schedule=schedule, chance=chance,
+        torch_chance=torch_chance, drawn=drawn,
+    )  # fmt: skip
+    at = checkpoint.restore()
+    for epoch in range(at.epoch, settings.epochs):
         model.train()
-        order = draw_balanced(groups, steps * settings.batch, settings.balance, chance)
-        for drawn in known[order].reshape(steps, -1):
-            image = network_input(train.pixels[drawn][:, None], dataset.preprocessing)
-            motion = draw_motion(len(drawn), torch_chance)
-            image = augment_images(image, motion, torch_chance)
-            density = move_maps(torch.from_numpy(train.density[drawn]), motion)
+        if at.step == 0:
+            order = draw_balanced(groups, steps * settings.batch, settings.balance, chance)
+            drawn[:] = known[order].reshape(steps, -1)
+        for frames in islice(drawn, at.step, None):
+            # The joint batch is drawn; images are taken for this process's rows of it, losses again for all of it.
+            joint = Joint(len(frames), fabric, torch_chance)
+            mine = frames[joint.rows]
+            image = network_input(train.pixels[mine][:, None], dataset.preprocessing)
+            motion = draw_motion(len(mine), joint)
+            image, density = fabric.to_device((image, torch.from_numpy(train.density[mine])))
+            image, density = augment_images(image, motion, joint), move_maps(density, motion)
             logits, gaze_logits = model(image.contiguous(memory_format=torch.channels_last))
-            planes = admissible_nll(logits, torch.from_numpy(train.admissible[drawn]))
-            gaze = _gaze_loss(gaze_logits, density)
+            admissible = fabric.to_device(torch.from_numpy(train.admissible[frames]))
+            planes = admissible_nll(joint.gather(logits), admissible)
+            gaze = _gaze_loss(joint.gather(gaze_logits), joint.gather(density))
             loss = planes + settings.gaze_weight * gaze
             if not torch.isfinite(loss):
                 raise TrainingError(
@@ -119,17 +144,21 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
             optimiser.step()
             schedule.step()
             averaged.follow(network)
-            for name, value in (("loss", loss), ("planes", planes), ("gaze", gaze)):
-                sums[name] += float(value.detach()) / steps
+            at.end_step({"loss": loss, "planes": planes, "gaze": gaze}, steps)
+            checkpoint.keep_now_and_then(at)
 
-        figures = {"epoch": float(epoch), **sums, **_validate(averaged.network, validation, dataset, config)}
-        history.append(figures)
-        if figures["validation_loss"] <= history[best]["validation_loss"]:
-            best = epoch
-            save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history)
+        figures = {"epoch": float(epoch), **at.sums, **_validate(averaged.network, validation, dataset, config)}
+        at.end_epoch(figures)
+        if figures["validation_loss"] <= at.history[at.best]["validation_loss"]:
+            at.best = epoch
+        if fabric.is_global_zero:
+            if at.best == epoch:
+                save_weights(folder / WEIGHTS, averaged.network.state_dict())
+            save_history(folder, at.history)
+        checkpoint.keep(at)
         report(figures)
-    return Finetuned(folder / WEIGHTS, history, best)
+    fabric.barrier()  # the next step reads what the first process wrote
+    return Finetuned(folder / WEIGHTS, at.history, at.best)
 
 
 @torch.no_grad()

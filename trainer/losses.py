@@ -11,6 +11,12 @@ import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from torch import Tensor
 
 
+def _cosines(a: Tensor, b: Tensor) -> Tensor:
+    """Of ``(N, D)`` and ``(N, D)`` or ``(N, K, D)``, in full precision: a sharp softmax needs more than 16 bits."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b.T if b.ndim == 2 else torch.einsum("id,jkd->ijk", a, b)
+
+
 def info_nce(
     z_v: Tensor,
     z_s: Tensor,
@@ -44,7 +50,7 @@ def info_nce(
     """
     n = len(z_v)
     eye = torch.eye(n, dtype=torch.bool, device=z_v.device)
-    logits = log_scale.exp() * (z_v @ z_s.T - margin * eye)
+    logits = log_scale.exp() * (_cosines(z_v, z_s) - margin * eye)
     if negatives is not None:
         # A negative that does not count has the logarithm -inf, and e^-inf = 0 in the sum.
         logits = logits + negatives.masked_fill(eye, 1.0).log()
@@ -72,7 +78,7 @@ def mil_nce(z_v: Tensor, z_s: Tensor, log_scale: Tensor, *, negatives: Tensor | 
     """
     n = len(z_v)
     eye = torch.eye(n, dtype=torch.bool, device=z_v.device)
-    bags = torch.logsumexp(log_scale.exp() * torch.einsum("id,jkd->ijk", z_v, z_s), dim=2)
+    bags = torch.logsumexp(log_scale.exp() * _cosines(z_v, z_s), dim=2)
     positive = bags.diagonal()
     if negatives is not None:
         bags = bags + negatives.masked_fill(eye, 1.0).log()
@@ -96,7 +102,7 @@ def nt_xent(z_a: Tensor, z_b: Tensor, log_scale: Tensor, *, negatives: Tensor | 
     """
     n = len(z_a)
     z = torch.cat([z_a, z_b])
-    logits = log_scale.exp() * (z @ z.T)
+    logits = log_scale.exp() * _cosines(z, z)
     if negatives is not None:
         logits = logits + negatives.masked_fill(torch.eye(n, dtype=torch.bool, device=z.device), 1.0).log().repeat(2, 2)
     logits = logits.masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), float("-inf"))

@@ -2,14 +2,15 @@
 
 One thread; torch's own threads do the arithmetic. The best-known choices stand in ``config``; what a pair is in
 ``pairs``, what to believe of it in ``pacing``, what a batch teaches in ``objective``, the formulas in ``losses``.
+Several processes run it side by side (``compute``); killed anywhere, it goes on (``checkpoint``).
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
 from trainer.agreement import agreement
 from trainer.alignment import retrieval
+from trainer.checkpoint import Checkpoint, made_from
+from trainer.compute import Joint, normalise_jointly, one_process
 from trainer.config import PretrainConfig, TrainConfig
 from trainer.data import Dataset, Float64Array, clips, speech_of, speech_windows, true_relevance
 from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
@@ -52,11 +55,22 @@ class Pretrained:
     affinity: Float32Array
 
 
-def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report) -> Pretrained:
+def pretrain(
+    dataset: Dataset, config: TrainConfig, folder: Path, report: Report, fabric: Fabric | None = None
+) -> Pretrained:
     """Train both encoders on the training subjects' video and speech; labels are not looked at.
 
+    Goes on from the checkpoint in ``folder``, if there is one; what is finished is not done again.
+
+    Args:
+        dataset: see there.
+        config: all settings.
+        folder: for weights, history and checkpoint.
+        report: told each epoch's figures.
+        fabric: launched; None: this process alone.
+
     Raises:
-        TrainingError: there is no speech, or a loss is not finite (the last good state is kept).
+        TrainingError: there is no speech, a loss is not finite, or the disk is full (the last good state is kept).
     """
     settings = config.pretrain
     recordings = dataset.of(dataset.split.train)
@@ -71,10 +85,10 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     chance, torch_chance = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = fabric or one_process(config.compute)
     network = channels_last(VideoSpeech(config.encoder))
+    normalise_jointly(network, fabric)
     objective = Objective(network, config)
-    averaged = AveragedCopy(network, settings.ema)
     optimiser = torch.optim.AdamW(objective.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = sum(1 for _ in batches(windows, settings.recordings, settings.windows, np.random.default_rng(0)))
     total = settings.epochs * steps
@@ -82,29 +96,42 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
         optimiser, lambda step: min(1.0, 10 * (step + 1) / total) * 0.5 * (1 + math.cos(math.pi * step / total))
     )
     model, optimiser = fabric.setup(objective, optimiser)
+    averaged = AveragedCopy(network, settings.ema)
     around_s = np.linspace(-settings.bag_reach_s, settings.bag_reach_s, settings.bag)
     bag_s = around_s if settings.contrastive == "mil_nce" else np.zeros(1)
 
     memory = AffinityMemory(len(windows))
-    history: list[dict[str, float]] = []
-    for epoch in range(settings.epochs):
-        weights, judge = _believed(memory, relevance, epoch, settings)
+    affinity_before = memory.affinity.copy()  # of all pairs, when the epoch began
+    checkpoint = Checkpoint(
+        folder, made_from(dataset, config, "pretrain"), fabric, config.compute.checkpoint_s,
+        model=objective, averaged=averaged, optimiser=optimiser, schedule=schedule, chance=chance,
+        torch_chance=torch_chance, affinity=memory.affinity, affinity_before=affinity_before,
+    )  # fmt: skip
+    at = checkpoint.restore()
+    for epoch in range(at.epoch, settings.epochs):
+        if at.step == 0:
+            affinity_before[:] = fabric.broadcast(memory.affinity)
+        weights, judge = _believed(affinity_before, relevance, epoch, settings)
         # Once the sides have begun to understand each other, each teaches the other more than it finds by itself.
         alone = not settings.learns_from_pairs or epoch < round(settings.warm_up * settings.epochs)
-        sums: dict[str, float] = defaultdict(float)
         model.train()
-        for pairs in batches(windows, settings.recordings, settings.windows, chance):
-            # 1. Clips, speech (for some shifted a little: hard positives), and what each is to each other.
+        for pairs in islice(batches(windows, settings.recordings, settings.windows, chance), steps - at.step):
+            # 1. Clips, speech (for some shifted a little: hard positives), and what each is to each other. All is
+            #    drawn for the joint batch; pixels and sound are taken for this process's rows of it.
+            joint = Joint(len(pairs), fabric, torch_chance)
+            mine = joint.rows
             number, clip_s = windows.recording[pairs], windows.centre_s[pairs]
             shift_s = chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
             speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
-            video = network_input(clips(recordings, number, clip_s, config.data), dataset.preprocessing)
+            video = network_input(clips(recordings, number[mine], clip_s[mine], config.data), dataset.preprocessing)
             again = video[:0]
             if settings.video_contrast_weight and alone:
                 again_s = clip_s + chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
-                again = network_input(clips(recordings, number, again_s, config.data), dataset.preprocessing)
-            bag = [speech_of(recordings, number, speech_s + offset_s, config.data) for offset_s in bag_s]
+                moved = clips(recordings, number[mine], again_s[mine], config.data)
+                again = network_input(moved, dataset.preprocessing)
+            bag = [speech_of(recordings, number[mine], speech_s[mine] + offset_s, config.data) for offset_s in bag_s]
             speech = torch.from_numpy(np.stack(bag, axis=1))
+            video, again, speech = fabric.to_device((video, again, speech))
             relation = relations(number, clip_s, speech_s)
             negative = relation >= Relation.HARD_NEGATIVE
             say = np.where(relation == Relation.EASY_NEGATIVE, settings.easy_negative_weight, 1.0).astype(np.float32)
@@ -113,15 +140,16 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             affinity = np.zeros(negative.shape, np.float32)
             if settings.learns_speech:
                 with torch.no_grad():
-                    middle = speech[:, len(bag) // 2]
-                    affinity = (averaged.network.embed_video(video) @ averaged.network.embed_speech(middle).T).numpy()
+                    z_v = averaged.network.embed_video(video, joint.gather)
+                    z_s = averaged.network.embed_speech(speech[:, len(bag) // 2], joint.gather)
+                    affinity = (z_v @ z_s.T).cpu().numpy()
                 memory.update(pairs, np.diag(affinity))
             negatives = torch.from_numpy(say * negative_weights(affinity, negative, judge=judge))
             apart = torch.from_numpy(say * (relations(number, clip_s, clip_s) >= Relation.HARD_NEGATIVE))
 
             # 3. Learn.
-            believed = torch.from_numpy(weights[pairs])
-            terms = model(Batch(video, speech, believed, negatives, again, alone, apart), torch_chance)
+            believed, negatives, apart = fabric.to_device((torch.from_numpy(weights[pairs]), negatives, apart))
+            terms = model(Batch(video, speech, believed, negatives, again, apart, alone=alone), joint)
             if not torch.isfinite(terms["loss"]):
                 raise TrainingError(
                     f"pretraining: the loss is not finite in epoch {epoch}: the state after the epoch before "
@@ -134,23 +162,26 @@ def pretrain(dataset: Dataset, config: TrainConfig, folder: Path, report: Report
             with torch.no_grad():
                 network.log_scale.clamp_(max=_MAX_LOG_SCALE)
             averaged.follow(network)
-            for name, value in terms.items():
-                sums[name] += float(value.detach()) / steps
+            at.end_step(terms, steps)
+            checkpoint.keep_now_and_then(at)
 
-        figures = {"epoch": float(epoch), **sums, "admitted": float(np.count_nonzero(weights)) / len(weights)}
+        figures = {"epoch": float(epoch), **at.sums, "admitted": float(np.count_nonzero(weights)) / len(weights)}
         if settings.learns_speech:
             figures |= agreement(memory.affinity, weights, relevance)
             found = retrieval(averaged.network, dataset.of(dataset.split.validation), dataset, config)
             figures |= found.figures if found else {}
-        history.append(figures)
-        save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history, Believed(memory.affinity, weights, relevance))
+        at.end_epoch(figures)
+        if fabric.is_global_zero:
+            save_weights(folder / WEIGHTS, averaged.network.state_dict())
+            save_history(folder, at.history, Believed(memory.affinity, weights, relevance))
+        checkpoint.keep(at)
         report(figures)
-    return Pretrained(folder / WEIGHTS, history, len(windows), memory.affinity)
+    fabric.barrier()  # the next step reads what the first process wrote
+    return Pretrained(folder / WEIGHTS, at.history, len(windows), memory.affinity)
 
 
 def _believed(
-    memory: AffinityMemory, relevance: Float64Array, epoch: int, settings: PretrainConfig
+    affinity: Float32Array, relevance: Float64Array, epoch: int, settings: PretrainConfig
 ) -> tuple[Float32Array, bool]:
     """How much each pair counts in an epoch, ``(pairs,)`` in [0, 1]; and whether false negatives are judged in it.
 
@@ -164,4 +195,4 @@ def _believed(
         if np.isnan(relevance).all():
             raise TrainingError("pretrain.pacing = 'oracle' needs sessions of the software scanner: no truth was found")
         return (np.nan_to_num(relevance) >= 0.5).astype(np.float32), share < 1
-    return self_paced_weights(memory.affinity, share, settings.pacing), share < 1
+    return self_paced_weights(affinity, share, settings.pacing), share < 1

@@ -6,7 +6,8 @@
     run.json               seed, threads, versions of the libraries
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
-    pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch
+    pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; checkpoint.pt to
+                           go on from
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
     model/                 the exported model folder
@@ -44,11 +45,12 @@ def begin_run(config_file: Path, run: Path) -> TrainConfig:
 
     Raises:
         ConfigError: the settings are wrong.
-        TrainingError: the folder holds a run with other settings, or cannot be written.
+        TrainingError: the folder holds a run with other settings (but ``[compute]``, since a run may go on elsewhere),
+            or cannot be written.
     """
     config = load_config(config_file)
     kept = run / "config.toml"
-    if kept.exists() and load_config(kept) != config:
+    if kept.exists() and load_config(kept).model_copy(update={"compute": config.compute}) != config:
         raise TrainingError(f"'{run}' holds a run with other settings than '{config_file}': name another folder")
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -89,11 +91,25 @@ def without_nan(content: object) -> object:
     return content
 
 
+def all_finite(state: object) -> bool:
+    """Whether all tensors of a state dict are, however deep they stand in it."""
+    if isinstance(state, Mapping):
+        return all(all_finite(value) for value in state.values())
+    isfinite = getattr(state, "isfinite", None)
+    return isfinite is None or bool(isfinite().all())
+
+
 def save_weights(file: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write a state dict under a temporary name, then rename. Raises ``TrainingError``; the old file stays then."""
+    """Write a state dict under a temporary name, then rename.
+
+    Raises:
+        TrainingError: it cannot be written, or holds what is no number; the old file stays then.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    if not all_finite(weights):
+        raise TrainingError(f"weights '{file}' are not finite: the last good ones are kept; lower the learning rate")
     temporary = file.with_suffix(".tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """The comparison of ways to pretrain: every row with one budget, one split by subject, and several seeds.
 
 A table's folder holds one folder for each pretraining (``pretrain/ROW-SEED``) and one file for each result
-(``results/ROW-SEED-SHARE.json``). What is there already is not done again, so a table that was stopped goes on.
+(``results/ROW-SEED-SHARE.json``). What is there already is not done again, so a table that was stopped goes on, in the
+middle of a row too. Each row is made in one process, whatever ``[compute]`` says.
 
 Called by the command's only thread.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import TrainingError
+from trainer.checkpoint import begin_again
 from trainer.config import TableConfig, TrainConfig
 from trainer.data import Dataset
 from trainer.evaluate import evaluate
@@ -167,6 +169,7 @@ def _make_row(
             progress(f"{method}, seed {seed}: pretraining")
             found = pretrain(dataset, here, weights.parent, lambda _: None)
             write_json(done, dict(found.history[-1]))
+            begin_again(weights.parent)  # what is done needs no checkpoint, which is larger than all the rest
         learned = {f"pretraining_{name}": value for name, value in json.loads(done.read_text(encoding="utf-8")).items()}
     for share, file in files.items():
         if not file.exists():
@@ -174,6 +177,7 @@ def _make_row(
             metrics = _measure(dataset, here, weights, share, folder / "finetune" / f"{name}-{share:g}")
             made_with = fingerprint(dataset, config)
             write_json(file, asdict(Result(method, seed, share, {**metrics, **learned}, made_with)))
+            begin_again(folder / "finetune" / f"{name}-{share:g}")
 
 
 def _name(method: str, seed: int) -> str:
