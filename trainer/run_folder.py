@@ -7,8 +7,10 @@
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch
+    tensorboard/           the figures of each epoch, for ``tensorboard --logdir``
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
+    report.html            the same for people, with pictures
     model/                 the exported model folder
 
 Called by the command's only thread.
