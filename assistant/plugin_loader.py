@@ -19,6 +19,7 @@ Group = Literal[
     "sonocue.publishers",
     "sonocue.views",
     "sonocue.commands",
+    "sonocue.benches",
 ]
 
 _OUR_ROOMS = {"assistant", "plugins", "trainer", "ui"}
@@ -39,6 +40,8 @@ _EXTRA_OF = {
     "onnxscript": "train",
     "safetensors": "train",
     "matplotlib": "train",
+    "tensorboardX": "train",
+    "jinja2": "train",
 }
 
 

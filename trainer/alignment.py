@@ -20,7 +20,7 @@ import torch
 
 from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
-from trainer.config import TrainConfig
+from trainer.config import DataConfig, TrainConfig
 from trainer.data import Dataset, clips, speech_of, speech_windows
 from trainer.encoders import VideoSpeech, channels_last, network_input
 from trainer.pairs import HARD_NEGATIVE_S, Windows
@@ -35,7 +35,7 @@ STEP_S = 0.25
 """Distance of the shifts that are tried; between them lies a parabola."""
 WITHIN_S = 0.5
 """An offset counts as found when it is off by no more than this."""
-_MIN_WINDOWS = 20
+MIN_WINDOWS = 20
 """Fewer windows say nothing, neither of retrieval nor of an offset."""
 
 
@@ -91,17 +91,22 @@ def retrieval(
     network: VideoSpeech, recordings: tuple[Recording, ...], dataset: Dataset, config: TrainConfig
 ) -> Retrieval | None:
     """Retrieval among windows whose speech does not overlap; None when there are fewer than 20."""
-    windows = speech_windows(recordings, config.data)
+    windows = spaced_windows(recordings, config.data)
+    if len(windows) < MIN_WINDOWS:
+        return None
+    return retrieve(
+        embed_clips(network, recordings, windows, dataset, config), embed_speech(network, recordings, windows, config)
+    )
+
+
+def spaced_windows(recordings: Sequence[Recording], config: DataConfig) -> Windows:
+    """Windows with speech, so far apart that their speech does not overlap."""
+    windows = speech_windows(recordings, config)
     kept: list[int] = []
     for i, (r, centre) in enumerate(zip(windows.recording, windows.centre_s, strict=True)):
-        if not kept or windows.recording[kept[-1]] != r or centre - windows.centre_s[kept[-1]] >= config.data.speech_s:
+        if not kept or windows.recording[kept[-1]] != r or centre - windows.centre_s[kept[-1]] >= config.speech_s:
             kept.append(i)
-    if len(kept) < _MIN_WINDOWS:
-        return None
-    thinned = Windows(windows.recording[kept], windows.centre_s[kept])
-    return retrieve(
-        embed_clips(network, recordings, thinned, dataset, config), embed_speech(network, recordings, thinned, config)
-    )
+    return Windows(windows.recording[kept], windows.centre_s[kept])
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -160,7 +165,7 @@ def similarity_by_shift(
     for i, shift in enumerate(shifts):
         row = speech_at - shift - video_at[0]
         there = (row >= 0) & (row < len(z_v))
-        if there.sum() < _MIN_WINDOWS:
+        if there.sum() < MIN_WINDOWS:
             continue
         v, s = z_v[row[there]].astype(np.float64), z_s[there].astype(np.float64)
         v, s = v - v.mean(axis=0), s - s.mean(axis=0)
@@ -202,7 +207,7 @@ def sound_offset(
     """The offset of one recording, looked for within +- ``reach_s``; None with fewer than 20 windows of speech."""
     fine = config.data.model_copy(update={"window_step_s": STEP_S})
     heard = speech_windows((recording,), fine)
-    if len(heard) < _MIN_WINDOWS:
+    if len(heard) < MIN_WINDOWS:
         return None
     # Clips stand on the grid of the speech windows, so that a shift is a number of steps.
     origin_s, reach = float(heard.centre_s[0]), round(reach_s / STEP_S)
@@ -290,7 +295,7 @@ def align(
     offsets = tuple(offset for offset in found.values() if offset is not None)
     if not offsets:
         raise TrainingError(
-            f"no recording of the {len(dataset.split.test)} test subjects holds enough speech (expected {_MIN_WINDOWS} "
+            f"no recording of the {len(dataset.split.test)} test subjects holds enough speech (expected {MIN_WINDOWS} "
             f"windows at a distance of {STEP_S} s): record longer, with the microphone on"
         )
     return Alignment(

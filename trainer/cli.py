@@ -303,7 +303,7 @@ def _pretrain(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
     _say_where_plots_are(run / "pretrain")
-    with _together(fabric), _epochs("pretrain", config.pretrain.epochs) as report:
+    with _together(fabric), _epochs("pretrain", config.pretrain.epochs, run, fabric) as report:
         pretrain(dataset, config, run / "pretrain", report, fabric)
 
 
@@ -312,7 +312,7 @@ def _finetune(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
     _say_where_plots_are(run / "finetune")
-    with _together(fabric), _epochs("finetune", config.finetune.epochs) as report:
+    with _together(fabric), _epochs("finetune", config.finetune.epochs, run, fabric) as report:
         finetune(dataset, config, start, run / "finetune", report, fabric)
 
 
@@ -344,10 +344,15 @@ def _say_where_plots_are(folder: Path) -> None:
 
 
 def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:
-    from trainer.evaluate import evaluate
-    from trainer.run_folder import WEIGHTS
+    from trainer.evaluate import measure
+    from trainer.evaluation_report import write_report
+    from trainer.run_folder import WEIGHTS, write_json
 
-    found = evaluate(dataset, config, run / "finetune" / WEIGHTS, run / "evaluation.json")
+    found, answers = measure(dataset, config, run / "finetune" / WEIGHTS)
+    write_json(run / "evaluation.json", asdict(found))
+    encoders = _pretrained_weights(run) if config.pretrain.epochs else None
+    report = write_report(run, dataset, config, found, answers, encoders)
+    _console.print(f"report: {report}", highlight=False, soft_wrap=True)
     typer.echo(
         json.dumps({"planes": found.planes, "gaze": found.gaze, "centre_bias": found.centre_bias}, default=float)
     )
@@ -383,14 +388,18 @@ def _read_evaluation(run: Path) -> Evaluation:
 
 
 @contextmanager
-def _epochs(step: str, count: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    """A progress bar, moved by each epoch's figures, which are printed too."""
-    with Progress(*_BAR, console=_console) as progress:
+def _epochs(step: str, count: int, run: Path, fabric: Fabric) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """A progress bar, moved by each epoch's figures, which are printed too, and written for TensorBoard."""
+    from trainer.tensorboard_log import FOLDER, tensorboard_log
+
+    with Progress(*_BAR, console=_console) as progress, tensorboard_log(run / FOLDER / step) as write:
         task = progress.add_task(step, total=count)
 
         def report(figures: Mapping[str, float]) -> None:
             shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if name != "epoch")
             progress.console.print(f"  {step} epoch {figures['epoch']:.0f}: {shown}", highlight=False)
+            if fabric.is_global_zero:
+                write(figures)
             progress.update(task, completed=int(figures["epoch"]) + 1)
 
         yield report

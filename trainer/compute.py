@@ -74,6 +74,13 @@ def normalise_jointly(network: nn.Module, fabric: Fabric) -> None:
     nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
 
 
+def rows_of(size: int, fabric: Fabric) -> npt.NDArray[np.int64]:
+    """This process's rows of a joint batch, ``(n,)``; where ``size`` is no multiple, some processes do rows again."""
+    share = -(-size // fabric.world_size)
+    rows: npt.NDArray[np.int64] = (np.arange(share) + share * fabric.global_rank) % size
+    return rows
+
+
 class Joint:
     """A joint batch and this process's part in it.
 
@@ -90,8 +97,7 @@ class Joint:
         self.size = size
         self.generator = generator
         self._fabric = fabric
-        share = -(-size // fabric.world_size)
-        self.rows: npt.NDArray[np.int64] = (np.arange(share) + share * fabric.global_rank) % size
+        self.rows = rows_of(size, fabric)
 
     def rand(self, count: int, *shape: int) -> Tensor:
         """``(count, *shape)`` uniform in [0, 1) for my rows, ``count / n`` for each: what one process draws; on CPU."""

@@ -239,6 +239,7 @@ class LabelledFrames:
         points: per frame ``(k, 2)`` (x, y) in pixels of the gaze map; k may be 0.
         density: ``(n, h, w)`` float32, each sums to 1; zeros without gaze.
         recording: ``(n,)`` which recording each is from; -1 for a still image.
+        times_s: ``(n,)`` since that recording's first frame; NaN for a still image.
         unknown: labelled frames left out, because the model does not know their class.
     """
 
@@ -248,6 +249,7 @@ class LabelledFrames:
     points: tuple[Float64Array, ...]
     density: Float32Array
     recording: Int64Array
+    times_s: Float64Array
     unknown: int
 
     @property
@@ -291,6 +293,7 @@ def labelled_of(subjects: tuple[str, ...], dataset: Dataset, config: TrainConfig
         points=tuple(points for part in parts for points in part.points),
         density=np.concatenate([part.density for part in parts]),
         recording=np.concatenate([part.recording for part in parts]),
+        times_s=np.concatenate([part.times_s for part in parts]),
         unknown=sum(part.unknown for part in parts),
     )
 
@@ -312,6 +315,7 @@ def _labelled_stills(
         points=tuple(np.empty((0, 2)) for _ in used),
         density=np.zeros((len(used), config.data.height_px // 4, config.data.width_px // 4), np.float32),
         recording=np.full(len(used), -1, np.int64),
+        times_s=np.full(len(used), np.nan),
         unknown=len(mine) - len(used),
     )
 
@@ -338,7 +342,7 @@ def labelled_frames(
     """All frames of these recordings that can teach or test one of the heads."""
     shape = (config.data.height_px // 4, config.data.width_px // 4)
     to_model = np.array([dataset.classes.index(c) if c in dataset.classes else -2 for c in class_list.classes] + [-1])
-    pixels, labels, numbers, unknown = [], [], [], 0
+    pixels, labels, numbers, times_s, unknown = [], [], [], [], 0
     points: list[Float64Array] = []
     for number, recording in enumerate(recordings):
         mapped = to_model[recording.labels]  # UNLABELLED is -1, the last entry
@@ -349,6 +353,7 @@ def labelled_frames(
         labels.append(mapped[useful])
         points.extend(fixations[i] for i in useful)
         numbers.append(np.full(len(useful), number, np.int64))
+        times_s.append(recording.times_s[useful])
     density = np.zeros((len(points), *shape), np.float32)
     for i, at in enumerate(points):
         if len(at):
@@ -356,7 +361,14 @@ def labelled_frames(
     label = np.concatenate(labels)
     admissible = label[:, None] == np.arange(len(dataset.classes))
     return LabelledFrames(
-        np.concatenate(pixels), label, admissible, tuple(points), density, np.concatenate(numbers), unknown
+        pixels=np.concatenate(pixels),
+        labels=label,
+        admissible=admissible,
+        points=tuple(points),
+        density=density,
+        recording=np.concatenate(numbers),
+        times_s=np.concatenate(times_s),
+        unknown=unknown,
     )
 
 

@@ -27,6 +27,7 @@ from trainer.run_folder import load_weights, write_json
 from trainer.splits import evenly
 
 Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
 
 _ABSTAIN_RANGE = (0.5, 0.95)
 """A class with less than half the probability is never named; more certainty than 0.95 is not asked for."""
@@ -44,8 +45,8 @@ class Evaluation:
             how many they are and on how many of them the most probable class is in the set.
         per_class: precision, recall, F1 and number of frames by class.
         confusion: rows are the truth, in the order of ``per_class``.
-        calibration: negative log-likelihood and expected calibration error before and after, coverage and accuracy
-            with abstention.
+        calibration: negative log-likelihood and expected calibration error before and after, area under risk against
+            coverage, coverage and accuracy with abstention.
         gaze: means over test frames with a gaze; empty without any.
         centre_bias: the same of the training subjects' mean density.
         stated: sigma, time window, epsilon and map size that the gaze figures depend on; classes that no training frame
@@ -62,6 +63,21 @@ class Evaluation:
     gaze: Mapping[str, float]
     centre_bias: Mapping[str, float]
     stated: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What the network says of each frame of the test subjects, beside the truth.
+
+    Attributes:
+        frames: those with a plane, a gaze, or both; n of them.
+        logits: ``(n, n_classes)`` float32.
+        gaze_logits: ``(n, h, w)`` float32 log-density, but for a constant.
+    """
+
+    frames: LabelledFrames
+    logits: Float32Array
+    gaze_logits: Float32Array
 
 
 def load_network(weights: Path, dataset: Dataset, config: TrainConfig) -> GuidanceNetwork:
@@ -86,7 +102,14 @@ def predict(network: GuidanceNetwork, pixels: UInt8Array, spec: Preprocessing) -
 
 
 def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) -> Evaluation:
-    """Calibrate, measure, and write ``out``.
+    """Calibrate, measure, and write ``out``. Raises ``TrainingError`` as ``measure`` does."""
+    evaluation, _ = measure(dataset, config, weights)
+    write_json(out, asdict(evaluation))
+    return evaluation
+
+
+def measure(dataset: Dataset, config: TrainConfig, weights: Path) -> tuple[Evaluation, Answers]:
+    """Calibrate on the validation subjects, measure on the test subjects.
 
     Raises:
         TrainingError: the weights do not fit, or the held-out subjects have no labelled frame.
@@ -112,7 +135,7 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
     labelled = test.labels != UNLABELLED
     gaze, centre_bias = _gaze_figures(gaze_logits, test, train)
     planes, per_class, confusion = _plane_figures(test_logits[labelled], test.labels[labelled], dataset)
-    evaluation = Evaluation(
+    return Evaluation(
         temperature=temperature,
         abstain_below=abstain_below,
         subjects=asdict(dataset.split),
@@ -142,9 +165,7 @@ def evaluate(dataset: Dataset, config: TrainConfig, weights: Path, out: Path) ->
                 if train.admissible[:, group].any()
             ],
         },
-    )
-    write_json(out, asdict(evaluation))
-    return evaluation
+    ), Answers(test, test_logits, gaze_logits)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -175,10 +196,49 @@ def calibrate_temperature(logits: Float32Array, truth: Int64Array) -> float:
 
 def expected_calibration_error(probability: Float32Array, truth: Int64Array, n_bins: int = 15) -> float:
     """Mean distance of confidence and accuracy over bins of equal width, by their frames (Guo 2017)."""
+    frames, confidence, right = reliability(probability, truth, n_bins)
+    return float(np.abs(right - confidence).sum() / frames.sum())
+
+
+def reliability(
+    probability: Float32Array, truth: Int64Array, n_bins: int = 15
+) -> tuple[Int64Array, Float64Array, Float64Array]:
+    """Of the frames whose confidence falls into each bin of [0, 1]: their number, and sums of confidence and of right.
+
+    Args:
+        probability: ``(n, n_classes)``.
+        truth: ``(n,)`` class numbers.
+        n_bins: of equal width.
+
+    Returns:
+        ``(n_bins,)`` each.
+    """
     confidence, right = probability.max(axis=1), probability.argmax(axis=1) == truth
     of_bin = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gaps = np.abs(np.bincount(of_bin, right, n_bins) - np.bincount(of_bin, confidence, n_bins))
-    return float(gaps.sum() / len(truth))
+    frames = np.bincount(of_bin, minlength=n_bins).astype(np.int64)
+    confidences, rights = (np.bincount(of_bin, each, n_bins).astype(np.float64) for each in (confidence, right))
+    return frames, confidences, rights
+
+
+def risk_by_coverage(probability: Float32Array, truth: Int64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """What naming only the surest frames costs (Geifman 2017, arXiv 1705.08500), at each confidence that occurs.
+
+    Returns:
+        From the surest on, ``(k,)`` each: the confidence; the share of frames that are at least as sure; the share of
+        these that are named wrongly.
+    """
+    confidence, wrong = probability.max(axis=1), probability.argmax(axis=1) != truth
+    order = np.argsort(-confidence, kind="stable")
+    last_of_ties = np.append(np.diff(confidence[order]) != 0, True)
+    count = np.arange(1, len(truth) + 1)
+    risk = np.cumsum(wrong[order]) / count
+    at = confidence[order][last_of_ties].astype(np.float64)
+    return at, (count / len(truth))[last_of_ties], risk[last_of_ties]
+
+
+def area_under_risk(coverage: Float64Array, risk: Float64Array) -> float:
+    """AURC: the risk, averaged over coverage from 0 to 1 as a step function (Geifman 2019, arXiv 1805.08206)."""
+    return float((np.diff(coverage, prepend=0.0) * risk).sum())
 
 
 def choose_abstention(probability: Float32Array, truth: Int64Array, accuracy: float) -> float:
@@ -206,6 +266,7 @@ def _calibration_figures(
         "nll": negative_log_likelihood(logits, truth, temperature),
         "ece_before": expected_calibration_error(before, truth),
         "ece": expected_calibration_error(after, truth),
+        "aurc": area_under_risk(*risk_by_coverage(after, truth)[1:]),
         "coverage": float(named.mean()),
         "accuracy_named": float(right[named].mean()) if named.any() else float("nan"),
     }

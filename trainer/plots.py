@@ -132,7 +132,7 @@ def plot_history(file: Path, history: History, believed: Believed | None = None)
     with_histogram = believed is not None and not np.isnan(believed.affinity).all()
     count = len(panels) + with_histogram
     columns = min(3, count)
-    figure, axes = _figure(-(-count // columns), columns)
+    figure, axes = new_figure(-(-count // columns), columns)
     for panel, axis in zip(panels, axes, strict=False):
         _draw(axis, panel, history)
     if believed is not None and with_histogram:
@@ -151,7 +151,7 @@ def plot_offsets(file: Path, curves: Sequence[tuple[Float64Array, Float64Array, 
             there is none, and the offset found in seconds.
         truth_s: drawn when it is known.
     """
-    figure, (curve_axis, offset_axis) = _figure(2, 1, width=7.0)
+    figure, (curve_axis, offset_axis) = new_figure(2, 1, width=7.0)
     for shifts_s, similarity, offset_s in curves:
         curve_axis.plot(shifts_s, similarity, color=SKY, linewidth=0.9, alpha=0.8)
         known = ~np.isnan(similarity)
@@ -165,8 +165,8 @@ def plot_offsets(file: Path, curves: Sequence[tuple[Float64Array, Float64Array, 
     offset_axis.hist([offset_s for _, _, offset_s in curves], bins=bins, color=ORANGE, edgecolor=BLACK, linewidth=0.5)
     offset_axis.set_xlim(curve_axis.get_xlim())
     _whole_numbers(offset_axis.yaxis)
-    _label(curve_axis, "Speech against images", "shift of the speech (s)", "similarity (correlation)")
-    _label(offset_axis, "Offsets of the sound; above 0 it comes late", "offset found (s)", "recordings")
+    label_axis(curve_axis, "Speech against images", "shift of the speech (s)", "similarity (correlation)")
+    label_axis(offset_axis, "Offsets of the sound; above 0 it comes late", "offset found (s)", "recordings")
     if truth_s is not None:
         for axis in (curve_axis, offset_axis):
             axis.axvline(truth_s, color=BLACK, linestyle="--", linewidth=1.2, label=f"truth: {truth_s:g} s")
@@ -182,7 +182,7 @@ def plot_by_share(file: Path, curves: Mapping[str, Sequence[tuple[float, float, 
         curves: by name (share in (0, 1], mean, standard deviation) in order of the share.
         what: the figure, for the axis.
     """
-    figure, (axis,) = _figure(1, 1, width=7.0, height=4.5)
+    figure, (axis,) = new_figure(1, 1, width=7.0, height=4.5)
     for i, (name, points) in enumerate(curves.items()):
         shares, means, spreads = zip(*points, strict=True)
         colour, marker = _LINES[i % len(_LINES)], _MARKERS[i % len(_MARKERS)]
@@ -192,12 +192,12 @@ def plot_by_share(file: Path, curves: Mapping[str, Sequence[tuple[float, float, 
     ticks = sorted({100 * share for points in curves.values() for share, _, _ in points})
     axis.set_xscale("log")
     axis.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
-    _label(axis, "", "share of the labels", what)
+    label_axis(axis, "", "share of the labels", what)
     axis.legend(fontsize=8, framealpha=0.7, loc="lower right")
     _write(figure, file)
 
 
-def _figure(rows: int, columns: int, width: float = 4.4, height: float = 3.0) -> tuple[Figure, list[Axes]]:
+def new_figure(rows: int, columns: int, width: float = 4.4, height: float = 3.0) -> tuple[Figure, list[Axes]]:
     """A figure of its own with so many panels; ``width`` and ``height`` in inches a panel."""
     from matplotlib.figure import Figure
 
@@ -209,7 +209,8 @@ def _figure(rows: int, columns: int, width: float = 4.4, height: float = 3.0) ->
     return figure, list(axes.flat)
 
 
-def _label(axis: Axes, title: str, horizontal: str, vertical: str) -> None:
+def label_axis(axis: Axes, title: str, horizontal: str, vertical: str) -> None:
+    """Title, both labels, small numbers and a light grid."""
     axis.set_title(title, fontsize=9)
     axis.set_xlabel(horizontal, fontsize=8)
     axis.set_ylabel(vertical, fontsize=8)
@@ -237,7 +238,7 @@ def _draw(axis: Axes, panel: _Panel, history: History) -> None:
             linewidth=1.3,
             label=panel.names[name],
         )
-    _label(axis, panel.title, "epoch", panel.unit)
+    label_axis(axis, panel.title, "epoch", panel.unit)
     _whole_numbers(axis.xaxis)
     if panel.chance is not None:
         axis.axhline(panel.chance, color=BLACK, linestyle="--", linewidth=1.3, label="by chance")
@@ -263,7 +264,7 @@ def _histogram(axis: Axes, believed: Believed) -> None:
                       label=label)  # fmt: skip
     admitted = met & (believed.weights > 0)
     axis.hist(affinity[admitted], bins=bins, histtype="step", color=BLACK, linewidth=1.3, label="admitted")
-    _label(axis, "Affinity of all pairs, last epoch", "affinity (cosine)", "pairs")
+    label_axis(axis, "Affinity of all pairs, last epoch", "affinity (cosine)", "pairs")
     axis.legend(fontsize=6, framealpha=0.7)
 
 

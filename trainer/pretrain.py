@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,14 +22,15 @@ from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
 from trainer.agreement import agreement
 from trainer.alignment import retrieval
+from trainer.batches import pair_batches
 from trainer.checkpoint import Checkpoint, made_from
-from trainer.compute import Joint, normalise_jointly, one_process
+from trainer.compute import Joint, normalise_jointly, one_process, rows_of
 from trainer.config import PretrainConfig, TrainConfig
-from trainer.data import Dataset, Float64Array, clips, speech_of, speech_windows, true_relevance
-from trainer.encoders import AveragedCopy, VideoSpeech, channels_last, network_input
+from trainer.data import Dataset, Float64Array, speech_windows, true_relevance
+from trainer.encoders import AveragedCopy, VideoSpeech, channels_last
 from trainer.objective import Batch, Objective
 from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
-from trainer.pairs import HARD_POSITIVE_S, Relation, batches, relations
+from trainer.pairs import Relation, batches
 from trainer.plots import Believed
 from trainer.run_folder import WEIGHTS, History, save_history, save_weights
 
@@ -97,8 +99,7 @@ def pretrain(
     )
     model, optimiser = fabric.setup(objective, optimiser)
     averaged = AveragedCopy(network, settings.ema)
-    around_s = np.linspace(-settings.bag_reach_s, settings.bag_reach_s, settings.bag)
-    bag_s = around_s if settings.contrastive == "mil_nce" else np.zeros(1)
+    mine_of = partial(rows_of, fabric=fabric)
 
     memory = AffinityMemory(len(windows))
     affinity_before = memory.affinity.copy()  # of all pairs, when the epoch began
@@ -115,24 +116,13 @@ def pretrain(
         # Once the sides have begun to understand each other, each teaches the other more than it finds by itself.
         alone = not settings.learns_from_pairs or epoch < round(settings.warm_up * settings.epochs)
         model.train()
-        for pairs in islice(batches(windows, settings.recordings, settings.windows, chance), steps - at.step):
+        epoch_batches = pair_batches(recordings, windows, dataset, config, chance, alone=alone, rows_of=mine_of)
+        for drawn in islice(epoch_batches, steps - at.step):
             # 1. Clips, speech (for some shifted a little: hard positives), and what each is to each other. All is
             #    drawn for the joint batch; pixels and sound are taken for this process's rows of it.
+            pairs, relation = drawn.pairs, drawn.relation
             joint = Joint(len(pairs), fabric, torch_chance)
-            mine = joint.rows
-            number, clip_s = windows.recording[pairs], windows.centre_s[pairs]
-            shift_s = chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
-            speech_s = clip_s + shift_s * (chance.random(len(pairs)) < settings.hard_positive_share)
-            video = network_input(clips(recordings, number[mine], clip_s[mine], config.data), dataset.preprocessing)
-            again = video[:0]
-            if settings.video_contrast_weight and alone:
-                again_s = clip_s + chance.uniform(-HARD_POSITIVE_S, HARD_POSITIVE_S, len(pairs))
-                moved = clips(recordings, number[mine], again_s[mine], config.data)
-                again = network_input(moved, dataset.preprocessing)
-            bag = [speech_of(recordings, number[mine], speech_s[mine] + offset_s, config.data) for offset_s in bag_s]
-            speech = torch.from_numpy(np.stack(bag, axis=1))
-            video, again, speech = fabric.to_device((video, again, speech))
-            relation = relations(number, clip_s, speech_s)
+            video, again, speech = fabric.to_device((drawn.video, drawn.again, drawn.speech))
             negative = relation >= Relation.HARD_NEGATIVE
             say = np.where(relation == Relation.EASY_NEGATIVE, settings.easy_negative_weight, 1.0).astype(np.float32)
 
@@ -141,11 +131,11 @@ def pretrain(
             if settings.learns_speech:
                 with torch.no_grad():
                     z_v = averaged.network.embed_video(video, joint.gather)
-                    z_s = averaged.network.embed_speech(speech[:, len(bag) // 2], joint.gather)
+                    z_s = averaged.network.embed_speech(speech[:, speech.shape[1] // 2], joint.gather)
                     affinity = (z_v @ z_s.T).cpu().numpy()
                 memory.update(pairs, np.diag(affinity))
             negatives = torch.from_numpy(say * negative_weights(affinity, negative, judge=judge))
-            apart = torch.from_numpy(say * (relations(number, clip_s, clip_s) >= Relation.HARD_NEGATIVE))
+            apart = torch.from_numpy(say * (drawn.between_clips >= Relation.HARD_NEGATIVE))
 
             # 3. Learn.
             believed, negatives, apart = fabric.to_device((torch.from_numpy(weights[pairs]), negatives, apart))

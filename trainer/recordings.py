@@ -54,6 +54,7 @@ class Recording:
         speech: ``(c,)`` float32 probability of speech.
         utterances: ``(u, 3)`` float64 start_s, end_s, relevant (1 or 0) where the truth is known; only to judge what
             training found out, never to train.
+        words: what was said in each utterance, ``u`` of them; empty when it is not known.
         pixel_sums: see ``pixel_sums()``; None: not known yet.
     """
 
@@ -71,6 +72,7 @@ class Recording:
     speech_s: Float64Array
     speech: Float32Array
     utterances: Float64Array
+    words: tuple[str, ...] = ()
     pixel_sums: tuple[int, int, int] | None = None
 
 
@@ -147,7 +149,7 @@ def read_session(
     if recorded is not None:
         sound = Sound(recorded.samples, recorded.sample_rate_hz, (recorded.start_ns - start_ns) * 1e-9)
     mel, mel_s, speech_s, speech = sound_features(sound)
-    labels, utterances = _truth(reader, start_ns, np.asarray(reader.frame_indices)[kept], class_list)
+    labels, utterances, words = _truth(reader, start_ns, np.asarray(reader.frame_indices)[kept], class_list)
     times_s = np.asarray((times_ns[kept] - start_ns) * 1e-9, np.float64)
     apply_intervals(labels, times_s, intervals, class_list)
     return Recording(
@@ -165,6 +167,7 @@ def read_session(
         speech_s=speech_s,
         speech=speech,
         utterances=utterances,
+        words=words,
     )
 
 
@@ -230,11 +233,11 @@ def nearest_to_grid(times_ns: Int64Array, frames_hz: float) -> Int64Array:
 
 def _truth(
     reader: SessionReader, start_ns: int, indices: Int64Array, class_list: ClassList
-) -> tuple[Int64Array, Float64Array]:
-    """Labels of the frames, and what is known about the utterances. A label given by a person outranks the truth."""
+) -> tuple[Int64Array, Float64Array, tuple[str, ...]]:
+    """Labels of the frames, what is known of the utterances, their words. A person's label outranks the truth."""
     number = {name: i for i, name in enumerate(class_list.classes)}
     by_kind: dict[str, dict[int, int]] = {"truth": {}, "label": {}}
-    utterances = []
+    utterances, words = [], []
     for event in reader.timeline("truth", "label"):
         data = event.data
         if "frame_index" in data and data.get("plane") in number:
@@ -242,6 +245,7 @@ def _truth(
         elif "utterance" in data and data.get("relevant") is not None:
             start_s, end_s = ((t - start_ns) * 1e-9 for t in (event.captured_ns, data["end_ns"]))
             utterances.append((start_s, end_s, float(data["relevant"])))
+            words.append(str(data["utterance"]))
     known = by_kind["truth"] | by_kind["label"]
     labels = np.array([known.get(int(i), UNLABELLED) for i in indices], np.int64)
-    return labels, np.array(utterances, np.float64).reshape(-1, 3)
+    return labels, np.array(utterances, np.float64).reshape(-1, 3), tuple(words)

@@ -8,8 +8,10 @@
     cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; checkpoint.pt to
                            go on from
+    tensorboard/           the figures of each epoch, for ``tensorboard --logdir``
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
+    report.html            the same for people, with pictures
     model/                 the exported model folder
 
 Called by the command's only thread.

@@ -28,6 +28,8 @@ from trainer.stored_array import StoredRows
 
 _SMALL = ("times_s", "labels", "gaze_s", "gaze_xy", "speech_s", "speech", "utterances")
 _LARGE = ("log_mel_columns", "frames")
+_WORDS = "words"
+"""Small too; absent from files of before there were any."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of writing: equal content is equal bytes
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of its name and of its extra field
 
@@ -92,6 +94,7 @@ def write_store(file: Path, recording: Recording, facts: Facts) -> None:
     """
     # The spectrogram is stored column by column, so that a window of time is one piece.
     arrays = {name: np.asarray(getattr(recording, name)) for name in _SMALL}
+    arrays |= {_WORDS: np.array(recording.words, np.str_)}
     arrays |= {"log_mel_columns": np.asarray(recording.log_mel).T, "frames": np.asarray(recording.frames)}
     with file.open("wb") as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -131,7 +134,8 @@ def describe(stream: BinaryIO, file: str) -> Entry:
     except (zipfile.BadZipFile, KeyError, EOFError, struct.error, ValidationError, json.JSONDecodeError) as error:
         raise ValueError(f"'{file}' is not a whole recording: {error}") from error
     size = stream.seek(0, os.SEEK_END)
-    return Entry(file=file, bytes=size, facts=facts, arrays={n: places[n] for n in (*_SMALL, *_LARGE)})
+    names = (*_SMALL, *(name for name in (_WORDS,) if name in places), *_LARGE)
+    return Entry(file=file, bytes=size, facts=facts, arrays={name: places[name] for name in names})
 
 
 def mapped(path: Path, entry: Entry) -> Recording:
@@ -147,19 +151,19 @@ def mapped(path: Path, entry: Entry) -> Recording:
     except OSError as error:
         raise TrainingError(f"'{path}' cannot be read: {error.strerror}: prepare again") from error
     arrays = {name: _view(whole, place) for name, place in entry.arrays.items()}
-    small = {name: arrays[name].copy() for name in _SMALL}
+    small = {name: arrays[name].copy() for name in _small(entry)}
     return _recording(entry.facts, small, frames=arrays["frames"], log_mel=arrays["log_mel_columns"].T)
 
 
 def head_bytes(entry: Entry) -> int:
     """Up to this byte lie the small arrays."""
-    return max(entry.arrays[name].end for name in _SMALL)
+    return max(entry.arrays[name].end for name in _small(entry))
 
 
 def fetched(fs: Any, path: str, entry: Entry, head: bytes) -> Recording:
     """A recording in an object store, of whose file the first ``head_bytes`` are here already."""
     start = np.frombuffer(head, np.uint8)
-    small = {name: _view(start, entry.arrays[name]).copy() for name in _SMALL}
+    small = {name: _view(start, entry.arrays[name]).copy() for name in _small(entry)}
     columns, frames = (
         StoredRows(fs, path, place.offset, place.shape, np.dtype(place.dtype))
         for place in (entry.arrays[name] for name in _LARGE)
@@ -167,11 +171,16 @@ def fetched(fs: Any, path: str, entry: Entry, head: bytes) -> Recording:
     return _recording(entry.facts, small, frames=frames, log_mel=columns.T)
 
 
+def _small(entry: Entry) -> list[str]:
+    return [name for name in entry.arrays if name not in _LARGE]
+
+
 def _view(data: npt.NDArray[np.uint8], place: Place) -> npt.NDArray[Any]:
     return np.ndarray(place.shape, place.dtype, data, place.offset)
 
 
 def _recording(facts: Facts, small: Mapping[str, npt.NDArray[Any]], **large: Any) -> Recording:
+    words = tuple(small[_WORDS].tolist()) if _WORDS in small else ()
     return Recording(
         session_id=facts.id,
         subject=facts.subject,
@@ -179,6 +188,7 @@ def _recording(facts: Facts, small: Mapping[str, npt.NDArray[Any]], **large: Any
         crop=facts.crop,
         log_mel_s=facts.log_mel_s,
         pixel_sums=facts.pixel_sums,
-        **small,
+        words=words,
+        **{name: array for name, array in small.items() if name != _WORDS},
         **large,
     )

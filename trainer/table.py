@@ -18,6 +18,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from assistant.errors import TrainingError
 from trainer.checkpoint import begin_again
 from trainer.config import TableConfig, TrainConfig
@@ -127,8 +129,11 @@ def make_table(dataset: Dataset, config: TrainConfig, folder: Path, progress: Ca
         progress: told a line for each step that begins, or, with several processes, for each row that ends.
 
     Raises:
-        TrainingError: a step failed; what was finished before stays.
+        TrainingError: a row is unknown or does not go with the config, or a step failed; what was finished before
+            stays.
     """
+    for method in config.table.rows or ROWS:
+        _check(method, config)
     jobs = [(dataset, config, folder, method, seed) for method, seed in _runs(config.table)]
     if config.table.processes == 1:
         for job in jobs:
@@ -195,6 +200,17 @@ def with_changes(config: TrainConfig, seed: int, changes: Mapping[str, Mapping[s
     for section, keys in changes.items():
         settings[section] |= keys
     return TrainConfig.model_validate(settings)
+
+
+def _check(method: str, config: TrainConfig) -> None:
+    """Before anything is trained. Raises ``TrainingError``."""
+    if method not in ROWS:
+        raise TrainingError(f"table.rows: no row is called '{method}': there are {', '.join(ROWS)}")
+    try:
+        with_changes(config, config.seed, ROWS[method] or {})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise TrainingError(f"row '{method}': {reason}: change that, or name other table.rows") from error
 
 
 def _runs(table: TableConfig) -> Iterable[tuple[str, int]]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import fsspec
@@ -15,12 +16,14 @@ import pytest
 
 from assistant.errors import TrainingError
 from tests.trainer.collecting import CONFIG, SETTINGS, prepared
+from tests.trainer.conftest import WORDS
 from tests.trainer.media import grey_steps, write_video
 from trainer.collection import open_collection
 from trainer.config import TrainConfig
 from trainer.data import clips, load_dataset, speech_of, speech_windows
 from trainer.pairs import batches
 from trainer.prepare import prepare
+from trainer.store import describe, mapped
 
 SONOCUE = Path(sys.executable).with_name("sonocue")
 DEADLINE_S = 100
@@ -32,6 +35,25 @@ def stores(folder):
 
 
 # ------------------------------------------------------------------------------------------------ the same everywhere
+
+
+def test_words_are_kept_on_disk_and_in_an_object_store(on_disk, in_memory):
+    for here, there in zip(on_disk.recordings(), in_memory.recordings(), strict=True):
+        assert len(here.words) == len(here.utterances) == 6
+        assert set(here.words) == set(WORDS.values())
+        assert here.words == there.words
+
+
+def test_a_recording_of_before_there_were_words_still_opens(on_disk, tmp_path):
+    entry = on_disk.index.recordings[0]
+    with zipfile.ZipFile(on_disk.place.local / entry.file) as new, zipfile.ZipFile(tmp_path / "old.npz", "w") as old:
+        for member in new.infolist():
+            if member.filename != "words.npy":
+                old.writestr(member, new.read(member))
+    with (tmp_path / "old.npz").open("rb") as stream:
+        before = mapped(tmp_path / "old.npz", describe(stream, "old.npz"))
+    assert before.words == ()
+    np.testing.assert_array_equal(before.frames, on_disk.recordings()[0].frames)
 
 
 def test_an_object_store_holds_the_same_bytes_as_a_disk(on_disk, in_memory):
