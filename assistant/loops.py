@@ -18,6 +18,7 @@ from assistant.contracts import (
     Guidance,
     StreamItem,
     StreamKind,
+    TimelineEvent,
 )
 from assistant.errors import EndOfStream
 from assistant.inference import InferenceStep
@@ -160,11 +161,12 @@ def run_lockstep(
 
 
 class SideStreams:
-    """Tells the state what a window shows of sound and gaze."""
+    """Tells the state what a window shows of sound and gaze, and what a source says that it lost."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._speech = SpeechDetector()
+        self._lost_packets = 0
 
     def __call__(self, item: StreamItem) -> None:
         if isinstance(item, AudioBlock):
@@ -172,3 +174,6 @@ class SideStreams:
             self._state.sound_heard(self._speech.level())
         elif isinstance(item, GazeSample):
             self._state.gaze_captured(item)
+        elif isinstance(item, TimelineEvent) and item.data.get("event") == "packets lost":
+            self._lost_packets += int(item.data["packets"])
+            self._state.fault("packets", f"{self._lost_packets} packets of the stream came and were dropped")
