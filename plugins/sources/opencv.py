@@ -79,6 +79,8 @@ def parse_wish(argument: str) -> Wish:
 
 def connect(wish: Wish) -> cv2.VideoCapture:
     """Open the driver and ask for the format. Raises ``SourceError`` when there is none."""
+    if SYSTEMS[wish.system] not in cv2.videoio_registry.getCameraBackends():
+        raise SourceError(f"camera '{wish.device}': this machine's OpenCV was built without {wish.system}")
     capture = cv2.VideoCapture(wish.device, SYSTEMS[wish.system])
     if not capture.isOpened():
         capture.release()
