@@ -14,6 +14,7 @@ from assistant.errors import PluginError
 Group = Literal[
     "sonocue.sources",
     "sonocue.microphones",
+    "sonocue.cameras",
     "sonocue.backends",
     "sonocue.gaze",
     "sonocue.publishers",

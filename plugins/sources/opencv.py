@@ -61,6 +61,25 @@ def create(argument: str, *, paced: bool) -> Camera:
     return Camera(parse_wish(argument))
 
 
+def list_cameras() -> list[str]:
+    """What can stand after ``opencv:`` on this machine, in order.
+
+    On Windows and macOS no list is to be had without another package: the first four numbers that open.
+    """
+    if platform.system() == "Linux":
+        # A card's second node carries its metadata, not images: it does not open.
+        return [name for name in sorted(map(str, Path("/dev").glob("video*"))) if _opens(parse_wish(name))]
+    return [str(number) for number in range(4) if _opens(parse_wish(str(number)))]
+
+
+def _opens(wish: Wish) -> bool:
+    try:
+        connect(wish).release()
+    except SourceError:
+        return False
+    return True
+
+
 def parse_wish(argument: str) -> Wish:
     """Check an argument. Raises ``ConfigError``."""
     text, options = split_options("opencv", argument, ("fourcc", "fps", "size", "system"))
