@@ -21,7 +21,6 @@ from assistant.contracts import (
     TimelineEvent,
 )
 from assistant.errors import EndOfStream
-from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
@@ -34,6 +33,8 @@ POLL_S = 0.1
 Loop = Callable[[], None]
 SceneFrame = tuple[Frame, int]
 OnGuidance = Callable[[Guidance], None]
+Step = Callable[[Frame, int, int], Guidance]
+"""See ``InferenceStep``."""
 
 
 def capture_video(
@@ -92,7 +93,7 @@ def capture_stream(
 
 def infer_newest(
     slot: LatestSlot[SceneFrame],
-    step: InferenceStep,
+    step: Step,
     state: RunState,
     recorder: Recorder | None,
     on_guidance: OnGuidance | None,
@@ -116,7 +117,7 @@ def run_lockstep(
     stopping: threading.Event,
     state: RunState,
     recorder: Recorder | None,
-    step: InferenceStep | None,
+    step: Step | None,
     on_guidance: OnGuidance | None,
     seconds: float | None,
     in_real_time: bool,
