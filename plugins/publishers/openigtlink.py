@@ -44,8 +44,8 @@ def create(argument: str) -> OpenIgtLinkPublisher:
         import crcmod._crcfunext  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise PluginError(
-            "publisher openigtlink: the package 'crcmod' was installed without its compiled part: install a C compiler, "
-            "then pip install --force-reinstall --no-cache-dir crcmod"
+            "publisher openigtlink: the package 'crcmod' was installed without its compiled part: install a C "
+            "compiler, then pip install --force-reinstall --no-cache-dir crcmod"
         ) from error
     host, colon, port = argument.rpartition(":")
     if not colon:
