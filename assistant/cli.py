@@ -1,4 +1,4 @@
-"""The command ``sonocue``: ``live``, ``record``, ``replay``, ``devices``, and what other rooms add by entry points.
+"""The command ``sonocue``: ``live``, ``record``, ``replay``, and what other files and rooms add by entry points.
 
 Errors that a user can mend are one line on standard error and exit status 2 (``main``); a run that failed on its way
 ends with exit status 1, after its session was closed.
@@ -22,7 +22,7 @@ from rich.table import Table
 
 from assistant.config import load_config
 from assistant.errors import ConfigError, PluginError, SonocueError
-from assistant.plugin_loader import load_entry_point, load_plugin, missing_package, plugin_names
+from assistant.plugin_loader import load_entry_point, load_plugin, missing_package
 
 if TYPE_CHECKING:
     from assistant.config import RunConfig
@@ -51,6 +51,7 @@ def live(
     record: Record = None,
     no_record: Annotated[bool, typer.Option("--no-record", help="Write no session.")] = False,
     subject: Subject = None,
+    publish: Annotated[list[str] | None, typer.Option(help="Send guidance to NAME:ARGUMENT; repeatable.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Infer every frame, waiting where needed.")] = False,
     seconds: Seconds = None,
@@ -70,6 +71,7 @@ def live(
         backends=backend,
         record=record,
         subject=subject,
+        publishers=publish,
         lossless=lossless or None,
         lockstep=lockstep or None,
         seconds=seconds,
@@ -123,26 +125,6 @@ def replay(
     )
     settings = settings.model_copy(update={"record": None, "microphone": None})
     _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
-
-
-def devices() -> None:
-    """List the sources, engines and microphones that this machine has."""
-    table = Table("kind", "name", "note")
-    for kind in ("sources", "backends"):
-        for name in plugin_names(f"sonocue.{kind}"):  # type: ignore[arg-type]
-            try:
-                load_plugin(f"sonocue.{kind}", name)  # type: ignore[arg-type]
-            except SonocueError as error:
-                table.add_row(kind.removesuffix("s"), name, str(error))
-            else:
-                table.add_row(kind.removesuffix("s"), name, "ready")
-    try:
-        for microphone in load_plugin("sonocue.microphones", "sounddevice")():
-            note = f"{microphone.host_api}, {microphone.sample_rate_hz:.0f} Hz"
-            table.add_row("microphone", f"sounddevice:{microphone.name}", note + ", default" * microphone.is_default)
-    except SonocueError as error:
-        table.add_row("microphone", "-", str(error))
-    Console().print(table)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ class RunConfig(BaseModel):
         threads: processor threads of the inference engine.
         record: folder that recorded sessions go to, or None: nothing is recorded.
         subject: pseudonym that goes into the session.
+        publishers: ``name:argument`` of whom guidance is sent to besides; none unless named.
         lossless: record pixels without loss (larger files).
         lockstep: infer every frame, waiting where needed, as fast as the machine can.
         seconds: end by itself after so many seconds (of the recording's time in lock-step).
@@ -42,6 +43,7 @@ class RunConfig(BaseModel):
     threads: int = Field(max(1, (os.cpu_count() or 2) // 2), ge=1)
     record: Path | None = Path("recordings")
     subject: str = Field("unnamed", min_length=1, max_length=64, pattern=r"^[\w.-]+$")
+    publishers: tuple[str, ...] = ()
     lossless: bool = False
     lockstep: bool = False
     seconds: float | None = Field(None, gt=0)

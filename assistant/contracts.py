@@ -368,16 +368,28 @@ class Guidance:
 
 @runtime_checkable
 class Publisher(Protocol):
-    """Sends guidance to another program. Entry-point group ``sonocue.publishers``; runs on its own thread."""
+    """Sends guidance to another program.
 
-    def open(self, session: str) -> None:
-        """Begin; ``session`` is the session's id."""
+    A plugin in the entry-point group ``sonocue.publishers`` is a function ``create(argument: str) -> Publisher``, which
+    opens nothing. ``open`` and ``put`` are called on the publisher's own thread.
+    """
+
+    def open(self, session: str) -> str:
+        """Begin; ``session`` is the session's id, or empty. Returns one line for people: who may receive what, where.
+
+        Raises:
+            SonocueError: it cannot begin.
+        """
         ...
 
-    def put(self, item: Guidance) -> None:
-        """Send one item. May block its own thread, and nothing else."""
+    def put(self, frame: Frame, guidance: Guidance) -> None:
+        """Send one image and what is said about it. May block its own thread, and nothing else, for a short while.
+
+        Raises:
+            SonocueError: it failed; the run goes on without it.
+        """
         ...
 
     def close(self) -> None:
-        """End. Idempotent."""
+        """End. Idempotent; from any thread; a ``put`` that waits ends soon."""
         ...

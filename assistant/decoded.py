@@ -17,7 +17,10 @@ _FULL_RANGE = 2
 
 
 def to_pixels(picture: av.VideoFrame) -> UInt8Array:
-    """The picture upright, ``(H, W)`` when it is grey, else ``(H, W, 3)`` RGB."""
+    """The picture upright, ``(H, W)`` when it is grey, else ``(H, W, 3)`` RGB.
+
+    An interlaced picture is two moments, one in the even and one in the odd lines: only the even ones' is kept.
+    """
     if picture.format.name.startswith("gray"):
         pixels = np.asarray(picture.to_ndarray(format="gray"), np.uint8)
     elif (
@@ -26,8 +29,21 @@ def to_pixels(picture: av.VideoFrame) -> UInt8Array:
         pixels = _rgb_of_yuv420p(picture)
     else:
         pixels = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+    if picture.interlaced_frame:
+        pixels = _first_field(pixels)
     upright = np.rot90(pixels, k=round(picture.rotation / 90)) if picture.rotation else pixels
     return np.ascontiguousarray(upright)
+
+
+def _first_field(pixels: UInt8Array) -> UInt8Array:
+    """The even lines, and between them their means."""
+    full = pixels.copy()
+    if len(full) > 2:
+        below = full[2::2]
+        full[1 : 2 * len(below) : 2] = cv2.addWeighted(full[: 2 * len(below) : 2], 0.5, below, 0.5, 0)
+    if len(full) % 2 == 0:
+        full[-1] = full[-2]  # there is no line below
+    return full
 
 
 def _rgb_of_yuv420p(picture: av.VideoFrame) -> UInt8Array:

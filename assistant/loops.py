@@ -18,9 +18,9 @@ from assistant.contracts import (
     Guidance,
     StreamItem,
     StreamKind,
+    TimelineEvent,
 )
 from assistant.errors import EndOfStream
-from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
@@ -33,6 +33,8 @@ POLL_S = 0.1
 Loop = Callable[[], None]
 SceneFrame = tuple[Frame, int]
 OnGuidance = Callable[[Guidance], None]
+Step = Callable[[Frame, int, int], Guidance]
+"""See ``InferenceStep``."""
 
 
 def capture_video(
@@ -91,7 +93,7 @@ def capture_stream(
 
 def infer_newest(
     slot: LatestSlot[SceneFrame],
-    step: InferenceStep,
+    step: Step,
     state: RunState,
     recorder: Recorder | None,
     on_guidance: OnGuidance | None,
@@ -115,7 +117,7 @@ def run_lockstep(
     stopping: threading.Event,
     state: RunState,
     recorder: Recorder | None,
-    step: InferenceStep | None,
+    step: Step | None,
     on_guidance: OnGuidance | None,
     seconds: float | None,
     in_real_time: bool,
@@ -160,11 +162,12 @@ def run_lockstep(
 
 
 class SideStreams:
-    """Tells the state what a window shows of sound and gaze."""
+    """Tells the state what a window shows of sound and gaze, and what a source says that it lost."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._speech = SpeechDetector()
+        self._lost_packets = 0
 
     def __call__(self, item: StreamItem) -> None:
         if isinstance(item, AudioBlock):
@@ -172,3 +175,6 @@ class SideStreams:
             self._state.sound_heard(self._speech.level())
         elif isinstance(item, GazeSample):
             self._state.gaze_captured(item)
+        elif isinstance(item, TimelineEvent) and item.data.get("event") == "packets lost":
+            self._lost_packets += int(item.data["packets"])
+            self._state.fault("packets", f"{self._lost_packets} packets of the stream came and were dropped")

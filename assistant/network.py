@@ -18,7 +18,6 @@ from assistant.errors import SourceError
 SCHEMES: Final = ("tcp", "udp", "rtsp", "srt")
 RTSP_PORT: Final = 554
 LOOK_UP_S: Final = 0.2  # how often a wait looks whether it shall end
-SOCKET_BUFFER_BYTES: Final = 8 << 20  # Linux grants `net.core.rmem_max` of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _is_multicast(host: str) -> bool:
 
 
 class SocketReader:
-    """``tcp`` and ``udp`` as a file that a demuxer reads.
+    """``tcp`` as a file that a demuxer reads (``udp``: see ``assistant/datagrams.py``).
 
     Our own sockets, since a wait in FFmpeg's cannot be ended without the risk of losing what has come, and its ``udp``
     receives at every interface, whichever the URL names.
@@ -85,7 +84,7 @@ class SocketReader:
         """Call, or wait to be called.
 
         Args:
-            address: ``tcp`` or ``udp``.
+            address: ``tcp``.
             closed: ends every ``read`` once it is set.
             timeout_s: for the call, and then for the first byte; later a pause is no failure.
 
@@ -93,19 +92,9 @@ class SocketReader:
             OSError: nobody is there (``TimeoutError`` when they did not come in time).
         """
         self._closed = closed
-        self._datagrams = address.scheme == "udp"
         self._first_until_s: float | None = time.monotonic() + timeout_s
-        kind = socket.SOCK_DGRAM if self._datagrams else socket.SOCK_STREAM
-        family, *_, where = socket.getaddrinfo(address.host, address.port, type=kind)[0]
-        if self._datagrams:
-            self._socket = socket.socket(family, kind)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-            try:
-                self._socket.bind(where)
-            except OSError:
-                self._socket.close()
-                raise
-        elif address.waits:
+        if address.waits:
+            family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
             with socket.create_server((address.host, address.port), family=family) as server:
                 server.settimeout(timeout_s)
                 self._socket = server.accept()[0]
@@ -127,9 +116,8 @@ class SocketReader:
                 if self._first_until_s is not None and time.monotonic() > self._first_until_s:
                     raise
                 continue
-            if data or not self._datagrams:  # an empty datagram is no end
-                self._first_until_s = None
-                return data
+            self._first_until_s = None
+            return data
         return b""
 
     def close(self) -> None:

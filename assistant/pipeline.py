@@ -20,18 +20,21 @@ from assistant.bundle import default_model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
 from assistant.contracts import Clock, DeviceInfo, ModelBundle
+from assistant.errors import ConfigError
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
     Loop,
     OnGuidance,
     SceneFrame,
+    Step,
     capture_stream,
     capture_video,
     infer_newest,
     run_lockstep,
 )
 from assistant.open_sources import open_sources
+from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
 from assistant.session.merge import merged
@@ -79,7 +82,7 @@ def start_run(
             dwell_ns=int(config.dwell_s * 1e9),
             live=not config.lockstep,
         )
-        step = None
+        step: Step | None = None
         if bundle is not None and engine is not None:
             step = InferenceStep(bundle, engine, clock, state.latency, sources.video_info.sector_crop)
 
@@ -96,10 +99,21 @@ def start_run(
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
             recorder = Recorder(writer, state)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
+        published: tuple[str, ...] = ()
+        if step is None and config.publishers:
+            raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")
+        if step is not None and config.publishers:
+            workers = [PublisherWorker(spec, create_publisher(spec), state, clock) for spec in config.publishers]
+            for worker in workers:
+                cleanup.callback(worker.close)
+                published += (worker.open("" if writer is None else writer.path.name.removesuffix(".partial")),)
+            step = PublishingStep(step, workers)
         state.describe(
             source=sources.video_info.name,
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
-            notices=_notices(bundle, sources.video_info) + (() if engine is None else tuple(engine.refusals)),
+            notices=_notices(bundle, sources.video_info)
+            + (() if engine is None else tuple(engine.refusals))
+            + published,
             session=None if writer is None else writer.path,
         )
 

@@ -14,6 +14,7 @@ from assistant.errors import PluginError
 Group = Literal[
     "sonocue.sources",
     "sonocue.microphones",
+    "sonocue.cameras",
     "sonocue.backends",
     "sonocue.gaze",
     "sonocue.publishers",
@@ -30,6 +31,9 @@ _EXTRA_OF = {
     "onnxruntime": "live",
     "openvino": "live",
     "PyQt6": "live",
+    "mss": "live",
+    "pydicom": "live",
+    "pyigtl": "live",
     "sounddevice": "live",
     "tensorrt": "tensorrt",
     "cuda": "tensorrt",

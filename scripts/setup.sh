@@ -16,11 +16,12 @@ fi
 # --- system packages -------------------------------------------------------------------------------------------------
 # A window: Qt's X11 libraries, a font, a virtual screen. Sound: PortAudio, and a voice for the software scanner.
 packages="xvfb xauth fonts-dejavu-core libxcb-icccm4 libxcb-keysyms1 libxcb-cursor0 libxcb-image0 libxcb-render-util0
-    libxcb-shape0 libxcb-randr0 libxcb-xinerama0 libxkbcommon-x11-0 libegl1 libgl1 libdbus-1-3 libfontconfig1
+    libxcb-shape0 libxcb-shm0 libxcb-xfixes0 libxcb-randr0 libxcb-xinerama0 libxkbcommon-x11-0 libegl1 libgl1 libdbus-1-3 libfontconfig1
     libportaudio2 espeak-ng"
 if [ "$what" = dev ]; then
-    # The tests stream with a real ffmpeg, speak into a real sound server, and press real keys.
-    packages="$packages ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool"
+    # The tests stream with a real ffmpeg, speak into a real sound server, and press real keys. The compiler is for the
+    # checksums of OpenIGTLink (crcmod comes as source).
+    packages="$packages gcc libc6-dev python3-dev ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool"
 fi
 if command -v dpkg-query >/dev/null; then
     missing=

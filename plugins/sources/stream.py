@@ -10,9 +10,10 @@ interface: ``127.0.0.1`` for this machine alone; ``0.0.0.0``, where the whole ne
 
 What is lost: over ``tcp`` and ``rtsp`` (RTP inside TCP) every frame arrives, also after a pause of the sender. Over
 ``udp`` a full socket buffer or the network may drop packets; pictures that are missing or damaged are not delivered,
-and the index says so. UDP has no end either: ``read`` just gives nothing more, and what the receiver holds back (see
-below) stays there. FFmpeg's ``nobuffer`` is not used: it throws away what was read to learn the format, and with it
-every picture until the next keyframe. Without it they come as one burst at the opening; nothing is late afterwards.
+and the index says so. What this machine itself dropped is counted, and told as an event ``packets lost``. UDP has no
+end either: ``read`` just gives nothing more, and what the receiver holds back (see below) stays there. FFmpeg's
+``nobuffer`` is not used: it throws away what was read to learn the format, and with it every picture until the next
+keyframe. Without it they come as one burst at the opening; nothing is late afterwards.
 
 What is late: MPEG-TS tells the end of a picture only by the beginning of the next, and the decoder's parser asks for
 that again, so a picture waits for two more (80 ms at 25 fps; for one when ffmpeg sends with
@@ -40,7 +41,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from assistant.arrival import Lane, MediaClock
-from assistant.contracts import AudioBlock, Clock, DeviceInfo, Frame, StreamItem, StreamKind
+from assistant.contracts import AudioBlock, Clock, DeviceInfo, Frame, StreamItem, StreamKind, TimelineEvent
+from assistant.datagrams import SOCKET_BUFFER_BYTES, DatagramReader
 from assistant.decoded import to_mono, to_pixels
 from assistant.errors import EndOfStream, SourceError
 from assistant.network import LOOK_UP_S, Address, SocketReader, parse_address
@@ -51,6 +53,8 @@ MIN_STEP_NS: Final = 1_000_000  # between items of a stream; a decoder's last pi
 SOUND_GAP_NS: Final = 50_000_000  # a step in the sound's timestamps above this is missing sound
 QUEUED_FRAMES: Final = 64
 QUEUED_BLOCKS: Final = 512
+QUEUED_EVENTS: Final = 64
+TELL_LOSS_NS: Final = 500_000_000  # a storm of lost packets is one event each half second
 
 _OPTIONS: Final = {
     "probesize": "5000000",  # bytes; a limit only: the first keyframe must fit
@@ -74,6 +78,8 @@ class StreamDevice:
         self._closed = threading.Event()
         self._pictures: Lane[_Picture] = Lane(QUEUED_FRAMES)
         self._blocks: Lane[AudioBlock] = Lane(QUEUED_BLOCKS)
+        self._events: Lane[TimelineEvent] = Lane(QUEUED_EVENTS)
+        self._datagrams: DatagramReader | None = None
         self._has_sound = False
         self._thread: threading.Thread | None = None
 
@@ -88,31 +94,39 @@ class StreamDevice:
         video, sound = next(iter(container.streams.video), None), next(iter(container.streams.audio), None)
         if video is None:
             container.close()
+            self.close()
             raise SourceError(f"stream '{self._address.name}': expected video, got {'only sound' if sound else 'none'}")
         video.thread_type = "NONE"  # the decoder's threads would hold frames back
         self._has_sound = sound is not None
         reception = _Reception(clock, video, sound, self._pictures, self._blocks)
-        receive = (container, reception)
+        receive = (container, reception, clock)
         self._thread = threading.Thread(target=self._receive, args=receive, name="receive stream", daemon=True)
         self._thread.start()
         reception.began.wait(OPEN_TIMEOUT_S)
         if reception.size_px is None:
             self.close()
             raise SourceError(f"stream '{self._address.name}': no picture came that can be decoded")
+        streams: list[StreamKind] = ["video"]
+        if sound is not None:
+            streams.append("sound")
+        if self._datagrams is not None:
+            streams.append("events")
         return DeviceInfo(
             name=f"stream: {self._address.name}",
-            streams=frozenset({"video", "sound"} if sound else {"video"}),
+            streams=frozenset(streams),
             width_px=reception.size_px[0],
             height_px=reception.size_px[1],
             fps=reception.fps,
             sample_rate_hz=sound.rate if sound else 0,
-            notes={"codec": video.codec_context.name, "format": container.format.name},
+            notes={"codec": video.codec_context.name, "format": container.format.name} | self._buffer_notes(),
         )
 
     def read(self, stream: StreamKind, timeout_s: float) -> StreamItem | None:
         """See ``contracts.Device.read``."""
         if stream == "sound" and self._has_sound:
             return self._blocks.take(timeout_s)
+        if stream == "events" and self._datagrams is not None:
+            return self._events.take(timeout_s)
         if stream != "video" or self._thread is None:
             raise EndOfStream
         picture = self._pictures.take(timeout_s)
@@ -125,14 +139,34 @@ class StreamDevice:
         self._closed.set()
         self._pictures.end(now=True)
         self._blocks.end(now=True)
+        self._events.end(now=True)
         if self._thread is not None:
             self._thread.join(10 * LOOK_UP_S)
+        if self._datagrams is not None:
+            self._datagrams.close()
+
+    def _buffer_notes(self) -> dict[str, str | int]:
+        """What the system grants a UDP socket, and what to do when that is less than was asked for."""
+        if self._datagrams is None:
+            return {}
+        granted = self._datagrams.granted_bytes
+        notes: dict[str, str | int] = {"receive_buffer_bytes": granted}
+        if granted < SOCKET_BUFFER_BYTES:
+            notes["receive_buffer"] = (
+                f"{granted} bytes of {SOCKET_BUFFER_BYTES} granted: packets may be lost; "
+                f"sysctl -w net.core.rmem_max={SOCKET_BUFFER_BYTES}"
+            )
+        return notes
 
     def _connect(self) -> InputContainer:
         address = self._address
         try:
             if address.scheme in ("tcp", "udp"):
-                reader = SocketReader(address, self._closed, OPEN_TIMEOUT_S)
+                reader: SocketReader | DatagramReader
+                if address.scheme == "udp":
+                    reader = self._datagrams = DatagramReader(address, self._closed, OPEN_TIMEOUT_S)
+                else:
+                    reader = SocketReader(address, self._closed, OPEN_TIMEOUT_S)
                 try:
                     return av.open(reader, "r", options={**_OPTIONS, **_NO_PLAYLISTS}, buffer_size=1 << 16)
                 except BaseException:
@@ -156,12 +190,16 @@ class StreamDevice:
         except OSError as error:  # also FFmpeg's own errors
             raise SourceError(f"stream '{address.name}' cannot be opened: {error.strerror or error}") from error
 
-    def _receive(self, container: InputContainer, reception: _Reception) -> None:
+    def _receive(self, container: InputContainer, reception: _Reception, clock: Clock) -> None:
         """The device's thread, from the first packet to the last."""
-        failure = ""
+        failure, told, told_ns = "", 0, 0
         try:
             for packet in self._packets(container, reception):
                 reception.take(packet)
+                lost, now_ns = self._datagrams.lost if self._datagrams else 0, clock.now_ns()
+                if lost > told and now_ns - told_ns >= TELL_LOSS_NS:
+                    self._events.put(TimelineEvent(now_ns, "event", {"event": "packets lost", "packets": lost - told}))
+                    told, told_ns = lost, now_ns
         except OSError as error:
             failure = f"stream '{self._address.name}' broke off: {error.strerror or error}"
         except Exception as error:  # noqa: BLE001 - a worker's loop: `read` tells what it met
@@ -171,6 +209,9 @@ class StreamDevice:
             container.close()
             self._pictures.end(failure)
             self._blocks.end(failure)
+            self._events.end()
+            if self._datagrams is not None:
+                self._datagrams.close()
             reception.began.set()
 
     def _packets(self, container: InputContainer, reception: _Reception) -> Iterator[av.Packet[Stream]]:

@@ -6,7 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ import pytest
 
 from assistant.arrival import Lane, MediaClock
 from assistant.clock import MonotonicClock
-from assistant.contracts import AudioBlock, Device, DeviceInfo, Frame, StreamItem, StreamKind
+from assistant.contracts import AudioBlock, Device, DeviceInfo, Frame, StreamItem, StreamKind, TimelineEvent
 from assistant.decoded import to_mono, to_pixels
 from assistant.errors import EndOfStream, SourceError
 from assistant.speech import speech_segments
@@ -77,7 +79,7 @@ def received(transport: str, file: Path, *sending: str) -> Iterator[tuple[Device
             device.close()
             sender.kill()
             sender.wait()
-    assert not [thread for thread in threading.enumerate() if thread.name == "receive stream"]
+    assert not [thread for thread in threading.enumerate() if thread.name in ("receive stream", "receive datagrams")]
 
 
 def read_until_end(device: Device, stream: StreamKind = "video", *, silence_s: float = 10.0) -> list[StreamItem]:
@@ -104,14 +106,15 @@ def test_every_picture_of_the_file_arrives_as_it_is(transport, video, pictures):
         # Four pictures are still in the receiver when the sender falls silent, two of them in MPEG-TS (see the module)
         # and two, in this file, for reordering; udp has no end that would let them out.
         expected = pictures[:-4] if transport == "udp" else pictures
-        frames = read_until_end(device, silence_s=1.0)
+        frames = read_until_end(device, silence_s=3.0)
         if transport == "udp":
             assert device.read("video", 0.05) is None
+            assert device.read("events", 0.0) is None, "packets lost"
         else:
             for _ in range(2):
                 with pytest.raises(EndOfStream):
                     device.read("video", 0.05)
-    assert info.streams == {"video"}
+    assert info.streams == ({"video", "events"} if transport == "udp" else {"video"})
     assert info.paced
     assert info.fps == pytest.approx(25, abs=0.1)
     assert (info.height_px, info.width_px) == pictures[0].shape[:2]
@@ -119,10 +122,11 @@ def test_every_picture_of_the_file_arrives_as_it_is(transport, video, pictures):
     assert [frame.index for frame in frames] == list(range(len(expected)))
     for frame, picture in zip(frames, expected, strict=True):
         np.testing.assert_array_equal(frame.pixels, picture)
-    # Also the burst at the opening has the sender's pace, not that of its arrival.
+    # Also the burst at the opening has the sender's pace, not that of its arrival: never more than it, and less only
+    # while the receiver learns from a picture that was delayed less how late the others were (a busy machine).
     steps_ms = np.diff([frame.captured_ns for frame in frames]) / 1e6
     assert np.median(steps_ms) == pytest.approx(40, abs=0.5)
-    assert np.abs(steps_ms[:-4] - 40).max() < 30  # the last come all at once
+    assert steps_ms.max() < 45
     assert steps_ms.min() >= 1
 
 
@@ -214,6 +218,34 @@ def test_a_damaged_stream_tells_what_is_missing(lost_packets, transport_stream):
     assert {frame.index for frame in compared} == {*range(20), *range(40, 50)}
     for frame in compared:
         np.testing.assert_array_equal(frame.pixels, clean[frame.index])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a socket dropped")
+def test_packets_that_this_machine_drops_are_told(transport_stream, monkeypatch):
+    """A third of a real stream comes as one burst, into the smallest buffer there is."""
+    monkeypatch.setattr("assistant.datagrams.SOCKET_BUFFER_BYTES", 1)
+    content = transport_stream.read_bytes()
+    pieces = [content[start : start + 1316] for start in range(0, len(content), 1316)]
+    port = free_port(socket.SOCK_DGRAM)
+    device = create(f"udp://127.0.0.1:{port}", paced=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(device.open, MonotonicClock())
+        wait_for_listener(port, "udp")
+        for number, piece in enumerate(pieces):
+            sender.sendto(piece, ("127.0.0.1", port))
+            if not len(pieces) // 3 < number < 2 * len(pieces) // 3:
+                time.sleep(0.003)  # a sender that is in step
+        info = opening.result()
+        frames = read_until_end(device, silence_s=1.0)
+        told = device.read("events", 1.0)
+        device.close()
+    assert info.notes["receive_buffer_bytes"] < 10_000
+    assert "rmem_max" in info.notes["receive_buffer"]
+    assert isinstance(told, TimelineEvent)
+    assert told.data["event"] == "packets lost" and 0 < told.data["packets"] < len(pieces)
+    indices = [frame.index for frame in frames]
+    assert indices == sorted(set(indices))
+    assert frames  # how many depends on the machine; that the index counts what is missing, the test before shows
 
 
 def test_close_ends_a_read_that_waits_and_can_be_repeated(transport, video):

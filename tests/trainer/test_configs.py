@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.config import load_config
+from trainer.compute import Joint, one_process
+from trainer.config import ComputeConfig, load_config
 from trainer.encoders import GuidanceNetwork, VideoSpeech
 from trainer.objective import Batch, Objective
 from trainer.table import ROWS, with_changes
@@ -57,7 +58,8 @@ def test_the_large_encoders_learn_from_a_batch_of_pairs(full):
     speech = torch.from_numpy(rng.normal(size=(n, 1, 64, columns)).astype(np.float32))
     apart = torch.ones(n, n) - torch.eye(n)
     terms = Objective(network, full)(
-        Batch(video, speech, torch.ones(n), apart, again, apart), torch.Generator().manual_seed(0)
+        Batch(video, speech, torch.ones(n), apart, again, apart, alone=True),
+        Joint(n, one_process(ComputeConfig()), torch.Generator().manual_seed(0)),
     )
     terms["loss"].backward()
     assert bool(torch.isfinite(terms["loss"]))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,26 +14,10 @@ from PyQt6.QtCore import QEvent, QTimer
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from tests.ui.scripted_run import ScriptedRun
+from tests.virtual_screen import start_x_server
 from ui.window import Window
 
-SCREEN = "1920x1080x24"
 ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
-
-
-def start_x_server(screen: str = SCREEN) -> tuple[subprocess.Popen[bytes], str]:
-    """Start Xvfb on a free display and wait until it answers; gives the process and the display's name."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading) as told:
-        server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"],
-            pass_fds=[writing], stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(writing)
-        number = told.readline().strip()  # comes when it is ready; empty when it died
-    if not number:
-        server.wait()
-        raise RuntimeError("Xvfb ended at its start")
-    return server, f":{number}"
 
 
 @pytest.fixture(scope="session", autouse=True)
