@@ -294,10 +294,12 @@ def _export(dataset: Dataset, config: TrainConfig, run: Path, evaluation: Evalua
 
     encoders = _pretrained_weights(run) if config.pretrain.epochs and dataset.recordings else None
     exported = export(dataset, config, run / "finetune" / WEIGHTS, encoders, evaluation, run / "model")
-    typer.echo(
-        f"{exported.bundle.path}: {exported.bundle.model_id}; INT8 names the same plane as float on "
-        f"{exported.same_plane:.1%}" + (f", gaze CC {exported.gaze_cc:.4f}" if exported.bundle.has_gaze else "")
-    )
+    said = f"{exported.bundle.path}: {exported.bundle.model_id}"
+    if cost := exported.int8:
+        said += f"; INT8 names the same plane as float on {cost.same_plane:.1%}"
+        said += f", gaze CC {cost.gaze_cc:.4f}" if exported.bundle.has_gaze else ""
+        said += f", {len(cost.left_in_float)} of {cost.layers} layers in float"
+    typer.echo(said)
 
 
 def _pretrained_weights(run: Path) -> Path:

@@ -171,6 +171,8 @@ class ExportConfig(_Section):
         precisions: which networks the folder holds.
         speech_encoder: also write the speech encoder and both projections.
         calibration_frames: so many frames of the training subjects set the ranges of INT8.
+        weight_bits: of INT8; 7 for processors without VNNI, where sums of larger ones overflow.
+        symmetric: also write the INT8 network that TensorRT needs.
         abstain_accuracy: confidence under which the model abstains: the lowest at which the rest of the validation
             frames is right this often.
     """
@@ -179,6 +181,8 @@ class ExportConfig(_Section):
     precisions: Annotated[tuple[Literal["float", "int8"], ...], Field(min_length=1)] = ("float", "int8")
     speech_encoder: bool = True
     calibration_frames: Count = 200
+    weight_bits: Literal[8, 7] = 8
+    symmetric: bool = False
     abstain_accuracy: Share = 0.95
 
 
