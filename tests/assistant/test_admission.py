@@ -77,7 +77,7 @@ def test_a_network_that_names_other_planes_is_refused_with_the_numbers(tiny_bund
     engine = load_engine(bundle, [name], threads=1)
     assert engine.precision == "float"
     (refusal,) = engine.refusals
-    assert f"{name} (int8) was refused" in refusal
+    assert f"{name} (int8): was refused" in refusal
     assert "same plane on 25 % of 8 golden frames" in refusal  # background alone stays in its place
     assert "99 %" in refusal
     engine.backend.close()
