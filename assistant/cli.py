@@ -131,7 +131,9 @@ def devices() -> None:
     for kind in ("sources", "backends"):
         for name in plugin_names(f"sonocue.{kind}"):  # type: ignore[arg-type]
             try:
-                load_plugin(f"sonocue.{kind}", name)  # type: ignore[arg-type]
+                create = load_plugin(f"sonocue.{kind}", name)  # type: ignore[arg-type]
+                if kind == "backends":
+                    create(1)  # some look for their device only then
             except SonocueError as error:
                 table.add_row(kind.removesuffix("s"), name, str(error))
             else:

@@ -27,8 +27,11 @@ HANG_S = 2.0
 LOCKSTEP_HANG_S = 30.0
 """In lock-step nobody waits, and a replacement would change what two runs agree on."""
 
-LOAD_S = 60.0
-"""How long an engine may take to load and to be compared in full; slow disks and large networks stay far below."""
+LOAD_S = 900.0
+"""How long an engine may take to load and to be compared in full before a run: some compile for minutes, once."""
+
+REPLACE_S = 20.0
+"""The same during a run, when somebody waits for guidance."""
 
 _CLOSE_S = 2.0
 
@@ -68,7 +71,8 @@ class SupervisedEngine:
         threads: that an engine may use.
         clock: the run's clock.
         hang_s: an answer that takes longer is not waited for.
-        load_s: nor an engine that takes longer to load.
+        load_s: nor an engine that takes longer to load at the beginning.
+        replace_s: or during the run.
 
     Raises:
         BackendError: no engine is admitted; the line says why for each.
@@ -83,12 +87,13 @@ class SupervisedEngine:
         *,
         hang_s: float = HANG_S,
         load_s: float = LOAD_S,
+        replace_s: float = REPLACE_S,
     ) -> None:
         self.on_replaced: Callable[[Replacement], None] = lambda _: None
         self._bundle = bundle
         self._threads = threads
         self._clock = clock
-        self._hang_s, self._load_s = hang_s, load_s
+        self._hang_s, self._load_s, self._replace_s = hang_s, load_s, replace_s
         self._left = candidates(bundle, specs)
         self._missing: set[str] = set()
         self._refusals: list[str] = []
@@ -160,6 +165,7 @@ class SupervisedEngine:
 
     def _next(self) -> AdmittedEngine:
         """Load the next engine that is admitted; the one before stays as it is when there is none."""
+        limit_s = self._load_s if self._thread is None else self._replace_s
         while self._left:
             spec, precision = self._left.pop(0)
             if spec in self._missing:
@@ -168,10 +174,10 @@ class SupervisedEngine:
             try:
                 engine = thread.call(
                     partial(_admit_onto, thread, partial(admit, self._bundle, spec, precision, self._threads)),
-                    self._load_s,
+                    limit_s,
                 )
             except _TookTooLongError:
-                reason: object = f"did not load within {self._load_s:g} s"
+                reason: object = f"did not load within {limit_s:g} s"
             except PluginError as error:
                 self._missing.add(spec)
                 reason = error

@@ -107,7 +107,7 @@ def _check_sizes(network: Any, file: Path) -> None:
     try:
         inferred = onnx.shape_inference.infer_shapes(network, data_prop=True)
     except Exception as error:  # as above
-        raise ModelError(f"'{file}': the shapes of its layers contradict each other") from error
+        raise ModelError(f"'{file}': the shapes of its layers cannot be told") from error
     for value in (*inferred.graph.value_info, *inferred.graph.output):
         tensor = value.type.tensor_type
         if not tensor.HasField("shape"):
