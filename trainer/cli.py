@@ -83,6 +83,24 @@ def finetune_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder
     _finetune(dataset, config, run)
 
 
+@app.command("distill")
+def distill_command(
+    config_file: ConfigFile,
+    sessions: Sessions,
+    run: RunFolder,
+    teacher: Annotated[
+        Path, typer.Option(metavar="RUN", help="Run of the network to learn from: its settings, weights and model.")
+    ],
+) -> None:
+    """Train a small network on what a trained one says, on recordings without labels; then evaluate and export."""
+    config, dataset = _begin(config_file, sessions, run)
+    from trainer.distill import distill, load_teacher
+
+    _say_where_plots_are(run / "finetune")
+    with _epochs("distill", config.distill.epochs) as report:
+        distill(load_teacher(teacher), dataset, config, run / "finetune", report)
+
+
 @app.command("evaluate")
 def evaluate_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Calibrate on the validation subjects, measure on the test subjects."""

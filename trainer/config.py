@@ -163,6 +163,29 @@ class FinetuneConfig(_Section):
     from_pretraining: bool = True
 
 
+class DistillConfig(_Section):
+    """Distillation: a student learns from a teacher's answers.
+
+    Attributes:
+        epochs, frames_per_epoch, batch: how long; frames are drawn at random, whatever they show.
+        learning_rate, weight_decay: of AdamW.
+        temperature: by which both networks' logits are divided.
+        gaze_weight: of the gaze loss beside the plane loss.
+        feature_weight: of the cosine distance of the features (through a linear map); 0 leaves it out.
+        ema: how slowly the averaged student, which is the one that is kept, follows, a step.
+    """
+
+    epochs: Count = 20
+    frames_per_epoch: Count = 6000
+    batch: Count = 64
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    temperature: Positive = 2.0
+    gaze_weight: Weight = 0.5
+    feature_weight: Weight = 0.5
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+
 class ExportConfig(_Section):
     """The model folder.
 
@@ -227,6 +250,7 @@ class TrainConfig(_Section):
     encoder: EncoderConfig = EncoderConfig()
     pretrain: PretrainConfig = PretrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
+    distill: DistillConfig = DistillConfig()
     export: ExportConfig = ExportConfig()
     table: TableConfig = TableConfig()
 

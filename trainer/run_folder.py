@@ -6,7 +6,8 @@
     run.json               seed, threads, versions of the libraries
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
-    pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch
+    pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; distillation
+                           writes into finetune/ too
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
     model/                 the exported model folder
