@@ -1,27 +1,30 @@
 """Lets an engine work only when it says what the network said when it was made (the model's golden outputs).
 
 Drivers, graph optimisers and processors have bugs, and a wrong answer looks like a right one. So each engine answers
-a few golden frames at each start (all of them with ``sonocue model verify``); one that strays is refused with the
-numbers, and the next takes over, visibly.
+golden frames before it may work; one that strays is refused with the numbers, and the next takes over, visibly. All
+frames are compared once for each model, engine, version and processor (``admission_record.py``), eight at each start
+after that.
 
-Runs on the inference thread: engines want to be loaded and run on the same one.
+Runs on the engine's thread: engines want to be loaded and run on the same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assistant.admission_record import remember, was_admitted
 from assistant.bundle import load_arrays
 from assistant.contracts import Backend, Float32Array, ModelBundle, Precision
-from assistant.errors import BackendError, PluginError
+from assistant.errors import BackendError, ModelError, PluginError
 from assistant.metrics import correlation
+from assistant.network_check import check_network
 from assistant.plugin_loader import load_plugin
 
 FRAMES_AT_START = 8
-"""Golden frames that are checked at each start."""
+"""Golden frames that are checked at each start after the first."""
 
 LEAST_SAME_PLANE = 0.99
 """Share of golden frames on which the most likely plane must be the same."""
@@ -73,6 +76,7 @@ class AdmittedEngine:
         precision: of the network that it runs.
         description: one line for people.
         agreement: with the golden outputs.
+        shapes: of its outputs by name, for one frame.
         refusals: one line for each engine that was tried before, and why it was not taken.
     """
 
@@ -80,44 +84,101 @@ class AdmittedEngine:
     precision: Precision
     description: str
     agreement: Agreement
-    refusals: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    refusals: tuple[str, ...] = ()
 
 
-def load_engine(bundle: ModelBundle, names: Sequence[str], threads: int) -> AdmittedEngine:
+def create_backend(spec: str, threads: int) -> Backend:
+    """An engine by its name in a config, not yet loaded.
+
+    Args:
+        spec: ``name`` or ``name:argument``; what the argument means, the engine's file says.
+        threads: that the engine may use.
+
+    Raises:
+        PluginError: there is no such engine, or it is not installed.
+        BackendError: the argument cannot be used.
+    """
+    name, colon, argument = spec.partition(":")
+    create = load_plugin("sonocue.backends", name)
+    backend: Backend = create(threads, argument) if colon else create(threads)
+    return backend
+
+
+def candidates(bundle: ModelBundle, specs: Sequence[str]) -> list[tuple[str, Precision]]:
+    """Which engines may be tried with which precision, in order: INT8 before float with each."""
+    precisions: tuple[Precision, ...] = ("int8", "float")
+    return [(spec, precision) for spec in specs for precision in precisions if precision in bundle.onnx]
+
+
+def admit(bundle: ModelBundle, spec: str, precision: Precision, threads: int) -> AdmittedEngine:
+    """Load one engine and compare it with the golden outputs.
+
+    Args:
+        bundle: the model.
+        spec: ``name`` or ``name:argument``.
+        precision: of the network to run.
+        threads: that the engine may use.
+
+    Raises:
+        PluginError: there is no such engine, or it is not installed.
+        BackendError: it cannot load the model, or does not agree; the line has the numbers.
+        ModelError: the network or the golden file cannot be used by any engine.
+    """
+    check_network(bundle.onnx[precision], bundle)
+    backend = create_backend(spec, threads)
+    try:
+        description = backend.load(bundle, precision)
+        known = was_admitted(bundle, description)
+        agreement = compare(backend, bundle, FRAMES_AT_START if known else None)
+    except BaseException:
+        backend.close()
+        raise
+    if not agreement.admitted:
+        backend.close()
+        raise BackendError(f"was refused: {agreement}; {_tolerance(bundle)}")
+    if not known:
+        remember(bundle, description, agreement)
+    golden = load_arrays(bundle.golden)
+    shapes = {name: (1, *array.shape[1:]) for name, array in golden.items() if name != "image"}
+    return AdmittedEngine(backend, precision, description, agreement, shapes)
+
+
+def load_engine(bundle: ModelBundle, specs: Sequence[str], threads: int) -> AdmittedEngine:
     """The first engine that loads the model and agrees with its golden outputs; INT8 before float with each.
 
     Args:
         bundle: the model.
-        names: engines (plugins of the group ``sonocue.backends``), the preferred one first.
+        specs: engines (plugins of the group ``sonocue.backends``, ``name`` or ``name:argument``), the preferred one
+            first.
         threads: that the engine may use.
 
     Raises:
         BackendError: none does; the line says why for each.
-        ModelError: the golden file cannot be read.
     """
     refusals: list[str] = []
-    for name in names:
-        for precision in (each for each in ("int8", "float") if each in bundle.onnx):
-            try:
-                backend: Backend = load_plugin("sonocue.backends", name)(threads)
-                description = backend.load(bundle, precision)
-            except PluginError as error:
-                refusals.append(f"{name}: {error}")
-                break  # the other precision would fail the same way
-            except BackendError as error:
-                refusals.append(f"{name} ({precision}): {error}")
-                continue
-            try:
-                agreement = compare(backend, bundle, FRAMES_AT_START)
-            except BackendError as error:
-                backend.close()
-                refusals.append(f"{name} ({precision}): {error}")
-                continue
-            if agreement.admitted:
-                return AdmittedEngine(backend, precision, description, agreement, tuple(refusals))
-            backend.close()
-            refusals.append(f"{name} ({precision}) was refused: {agreement}; {_tolerance(bundle)}")
-    raise BackendError(f"no engine can run the model {bundle.model_id}: {'; '.join(refusals) or 'none was named'}")
+    missing: set[str] = set()
+    for spec, precision in candidates(bundle, specs):
+        if spec in missing:
+            continue
+        try:
+            return replace(admit(bundle, spec, precision, threads), refusals=tuple(refusals))
+        except PluginError as error:
+            missing.add(spec)  # the other precision would fail the same way
+            refusals.append(f"{spec}: {error}")
+        except (BackendError, ModelError) as error:
+            refusals.append(refusal(spec, precision, error))
+    raise no_engine(bundle, refusals)
+
+
+def refusal(spec: str, precision: Precision, reason: object) -> str:
+    """One line about an engine that was not taken."""
+    return f"{spec} ({precision}): {reason}"
+
+
+def no_engine(bundle: ModelBundle, refusals: Sequence[str]) -> BackendError:
+    """None can run the model; why not, for each."""
+    return BackendError(f"no engine can run the model {bundle.model_id}: {'; '.join(refusals) or 'none was named'}")
 
 
 def compare(backend: Backend, bundle: ModelBundle, frames: int | None = None) -> Agreement:

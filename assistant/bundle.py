@@ -5,6 +5,7 @@
     configs/metadata.json      class list, preprocessing, temperature, ... (assistant/bundle_metadata.py)
     models/model.onnx          float network: image (N, 1, H, W) -> logits (N, n_classes)[, gaze_logits (N, h, w)]
     models/model_int8.onnx     the same with explicit quantisation (Q/DQ nodes); one of the two may be missing
+    models/symmetric_int8.onnx INT8 with zero points of 0, for engines that know no others (TensorRT); may be missing
     golden/golden.npz          inputs and what the network answered when it was made; no engine is used that disagrees
     docs/README.md             model card
     SHA256SUMS                 of all files above, as ``sha256sum`` writes it
@@ -40,6 +41,7 @@ METADATA = "configs/metadata.json"
 GOLDEN = "golden/golden.npz"
 CARD = "docs/README.md"
 SUMS = "SHA256SUMS"
+SYMMETRIC = "models/symmetric_int8.onnx"
 ONNX: Mapping[Precision, str] = {"float": "models/model.onnx", "int8": "models/model_int8.onnx"}
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -93,6 +95,8 @@ def read_bundle(path: Path) -> ModelBundle:
         onnx=onnx,
         has_gaze=block.has_gaze,
         golden=path / GOLDEN,
+        digest=digest,
+        symmetric_int8=path / SYMMETRIC if SYMMETRIC in sums else None,
     )
 
 

@@ -6,10 +6,12 @@ Runs on the main thread, one frame after the other; frames are independent (no t
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.config import load_config
-from assistant.errors import BackendError, SourceError
+from assistant.errors import BackendError, ConfigError, SourceError
 from assistant.plugin_loader import load_plugin
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ app = typer.Typer(help="Look at models, check them, run them over files, import 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or 'default'.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of the engine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line an item, instead of a table.")]
+
+
+class Isa(StrEnum):
+    """Instruction sets of processors without INT8 sums of their own (VNNI)."""
+
+    AVX2 = "avx2"
+    AVX512 = "avx512"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +121,32 @@ def show(model: Model, as_json: Json = False) -> None:
 @app.command()
 def verify(
     model: Model,
-    backend: Annotated[str, typer.Option(help="Engine to check.")] = "openvino",
+    backend: Annotated[str, typer.Option(help="Engine to check, NAME or NAME:ARGUMENT.")] = "openvino",
     threads: Threads = None,
+    isa: Annotated[
+        Isa | None, typer.Option(help="Let OpenVINO use no more than this, as on an older processor.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare an engine with all golden outputs of a model; exit status 2 when it would be refused."""
-    from assistant.admission import compare
+    if isa is not None:
+        _cap_instructions(isa, backend)
+    from assistant.admission import compare, create_backend
+    from assistant.admission_record import remember
     from assistant.bundle import model_path, read_bundle
+    from assistant.network_check import check_network
 
     bundle = read_bundle(model_path(model))
     settings = load_config(None, {"threads": threads})
     refused = []
     for precision in bundle.onnx:
-        with closing(load_plugin("sonocue.backends", backend)(settings.threads)) as engine:
+        check_network(bundle.onnx[precision], bundle)
+        with closing(create_backend(backend, settings.threads)) as engine:
             description = engine.load(bundle, precision)
             agreement = compare(engine, bundle)
-        if not agreement.admitted:
+        if agreement.admitted:
+            remember(bundle, description, agreement)
+        else:
             refused.append(precision)
         if as_json:
             facts = {"model": bundle.model_id, "backend": backend, "precision": precision, "engine": description}
@@ -148,6 +167,15 @@ def import_sononet(
 
     bundle = import_weights(file, out)
     typer.echo(f"{bundle.model_id} in {bundle.path}")
+
+
+def _cap_instructions(isa: Isa, backend: str) -> None:
+    """Before OpenVINO is loaded: it looks only once."""
+    from assistant.processor import ISA_CAP
+
+    if backend.partition(":")[0] != "openvino":
+        raise ConfigError(f"--isa is for OpenVINO, which can be told; {backend} cannot")
+    os.environ[ISA_CAP] = {Isa.AVX2: "AVX2", Isa.AVX512: "AVX512_CORE"}[isa]
 
 
 def _results(file: Path, bundle: ModelBundle, engine: AdmittedEngine) -> Iterator[FrameResult]:

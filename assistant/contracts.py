@@ -261,6 +261,8 @@ class ModelBundle:
         onnx: the files that there are, by precision.
         has_gaze: the network also gives ``gaze_logits``.
         golden: ``.npz`` with ``image``, ``logits`` and, when ``has_gaze``, ``gaze_logits``.
+        digest: the whole of that hash.
+        symmetric_int8: the INT8 network with zero points of 0, for engines that know no others; None without one.
     """
 
     path: Path
@@ -274,12 +276,15 @@ class ModelBundle:
     onnx: Mapping[Precision, Path]
     has_gaze: bool
     golden: Path
+    digest: str = ""
+    symmetric_int8: Path | None = None
 
 
 @runtime_checkable
 class Backend(Protocol):
     """An inference engine. Entry-point group ``sonocue.backends``: a function ``create(threads: int) -> Backend``.
 
+    One that has settings takes them as ``create(threads, argument)``: what stands after the colon in ``name:argument``.
     ``load`` and ``infer`` are called on the same thread.
     """
 

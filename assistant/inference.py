@@ -1,18 +1,17 @@
 """From a frame to guidance: preprocess, infer, decide. The same step serves live, lock-step and replay.
 
-An ``InferenceStep`` belongs to one thread: engines want to be loaded and run on the same one.
+An ``InferenceStep`` belongs to one thread.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from assistant.admission import AdmittedEngine
 from assistant.contracts import Clock, Decision, Float32Array, Frame, Guidance, ModelBundle
 from assistant.decision import TemporalFilter, decide, probabilities
-from assistant.errors import BackendError
 from assistant.latency import LatencyLog
 from assistant.preprocess import Preprocessor
 
@@ -22,7 +21,7 @@ class InferenceStep:
 
     Args:
         bundle: the model.
-        engine: an admitted engine that has loaded it, on this thread.
+        infer: asks an admitted engine (``SupervisedEngine.infer``).
         clock: the run's clock.
         latency: where the time of each stage is noted.
         sector_crop: see ``DeviceInfo``; None: the model's own crop.
@@ -31,13 +30,13 @@ class InferenceStep:
     def __init__(
         self,
         bundle: ModelBundle,
-        engine: AdmittedEngine,
+        infer: Callable[[Float32Array], Mapping[str, Float32Array]],
         clock: Clock,
         latency: LatencyLog,
         sector_crop: tuple[float, float, float, float] | None = None,
     ) -> None:
         self._bundle = bundle
-        self._engine = engine
+        self._infer = infer
         self._clock = clock
         self._latency = latency
         spec = bundle.preprocessing
@@ -54,19 +53,14 @@ class InferenceStep:
                 read in lock-step. The stage ``total`` counts from here.
 
         Raises:
-            BackendError: the engine failed or gave something of the wrong shape.
+            BackendError: no engine is left that can answer.
         """
         started_ns = self._clock.now_ns()
         batch = self._preprocess(frame.pixels)
         preprocessed_ns = self._clock.now_ns()
-        outputs = self._engine.backend.infer(batch)
+        outputs = self._infer(batch)
         inferred_ns = self._clock.now_ns()
-        logits = outputs["logits"]
-        if logits.shape != (1, len(self._bundle.classes)):
-            raise BackendError(
-                f"{self._engine.description}: expected logits (1, {len(self._bundle.classes)}), got {logits.shape}"
-            )
-        probability = probabilities(logits, self._bundle.temperature)[0]
+        probability = probabilities(outputs["logits"], self._bundle.temperature)[0]
         decision = self._decide(probability, frame, scene)
         gaze_map = gaze_density(outputs["gaze_logits"][0]) if self._bundle.has_gaze else None
         ready_ns = self._clock.now_ns()

@@ -10,17 +10,18 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import cv2
 
-from assistant.admission import load_engine
 from assistant.bundle import default_model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import Clock, DeviceInfo, ModelBundle
+from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
+from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
@@ -65,13 +66,18 @@ def start_run(
     cv2.setNumThreads(1)  # the processors are shared with inference and encoding
     stopping = threading.Event()
     with ExitStack() as cleanup:
-        # Engines want to be loaded and run on one thread: this executor's.
         inference = cleanup.enter_context(ThreadPoolExecutor(1, thread_name_prefix="inference"))
         bundle = engine = None
         if config.model is not None:
             bundle = read_bundle(default_model_path() if config.model == "default" else Path(config.model))
-            engine = inference.submit(load_engine, bundle, config.backends, config.threads).result()
-            cleanup.callback(lambda: inference.submit(engine.backend.close).result())
+            engine = SupervisedEngine(
+                bundle,
+                config.backends,
+                config.threads,
+                clock,
+                hang_s=LOCKSTEP_HANG_S if config.lockstep else HANG_S,
+            )
+            cleanup.callback(engine.close)
 
         sources = open_sources(config, clock, cleanup)
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
@@ -84,7 +90,7 @@ def start_run(
         )
         step: Step | None = None
         if bundle is not None and engine is not None:
-            step = InferenceStep(bundle, engine, clock, state.latency, sources.video_info.sector_crop)
+            step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop)
 
         recorder = writer = None
         if config.record is not None:
@@ -111,11 +117,11 @@ def start_run(
         state.describe(
             source=sources.video_info.name,
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
-            notices=_notices(bundle, sources.video_info)
-            + (() if engine is None else tuple(engine.refusals))
-            + published,
+            notices=_notices(bundle, sources.video_info) + (() if engine is None else engine.refusals) + published,
             session=None if writer is None else writer.path,
         )
+        if bundle is not None and engine is not None:
+            engine.on_replaced = partial(_engine_replaced, state, recorder, bundle)
 
         leading: tuple[str, Loop]
         accompanying: dict[str, Loop] = {}
@@ -150,6 +156,17 @@ def start_run(
         run = Run(state, leading, accompanying, stopping, finish, steered)
         run.start()
         return run
+
+
+def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBundle, what: Replacement) -> None:
+    """Show it, and record it. Runs on the inference thread."""
+    state.engine_replaced(
+        f"{bundle.model_id} on {what.engine}",
+        f"{what.failed} {what.reason}: {what.engine} took over after {what.gap_ms:.0f} ms without guidance",
+    )
+    if recorder is not None:
+        facts = {"event": "engine replaced", "gap_ms": round(what.gap_ms, 3), **asdict(what)}
+        recorder.put(TimelineEvent(what.from_ns, "event", facts))
 
 
 def _notices(bundle: ModelBundle | None, video: DeviceInfo) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ Group = Literal[
     "sonocue.gaze",
     "sonocue.publishers",
     "sonocue.views",
+    "sonocue.benches",
+    "sonocue.references",
     "sonocue.commands",
     "sonocue.benches",
 ]

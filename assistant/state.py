@@ -138,6 +138,13 @@ class RunState:
             self._faults[part] = message
             self._number += 1
 
+    def engine_replaced(self, engine: str, message: str) -> None:
+        """Another inference engine took over: ``engine`` is the line about it; ``message`` says why, until the end."""
+        with self._lock:
+            self._engine = engine
+            self._faults["inference"] = message
+            self._number += 1
+
     @property
     def faults(self) -> tuple[str, ...]:
         """What went wrong so far."""

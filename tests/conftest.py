@@ -25,6 +25,12 @@ hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
 
+@pytest.fixture(autouse=True)
+def _keeps_nothing_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on what an earlier one left there; those about the cache name a folder of their own."""
+    monkeypatch.setenv("SONOCUE_CACHE", "")
+
+
 class ManualClock:
     """A clock that stands still until a test moves it. Safe to read from any thread.
 

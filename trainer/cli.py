@@ -90,6 +90,24 @@ def finetune_command(
     _finetune(dataset, config, run, fabric)
 
 
+@app.command("distill")
+def distill_command(
+    config_file: ConfigFile,
+    sessions: Sessions,
+    run: RunFolder,
+    teacher: Annotated[
+        Path, typer.Option(metavar="RUN", help="Run of the network to learn from: its settings, weights and model.")
+    ],
+) -> None:
+    """Train a small network on what a trained one says, on recordings without labels; then evaluate and export."""
+    config, dataset = _begin(config_file, sessions, run)
+    from trainer.distill import distill, load_teacher
+
+    _say_where_plots_are(run / "finetune")
+    with _epochs("distill", config.distill.epochs, run) as report:
+        distill(load_teacher(teacher), dataset, config, run / "finetune", report)
+
+
 @app.command("evaluate")
 def evaluate_command(config_file: ConfigFile, sessions: Sessions, run: RunFolder, stills: StillsFolder = None) -> None:
     """Calibrate on the validation subjects, measure on the test subjects."""
@@ -303,7 +321,7 @@ def _pretrain(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
     _say_where_plots_are(run / "pretrain")
-    with _together(fabric), _epochs("pretrain", config.pretrain.epochs, run, fabric) as report:
+    with _together(fabric), _epochs("pretrain", config.pretrain.epochs, run, first=fabric.is_global_zero) as report:
         pretrain(dataset, config, run / "pretrain", report, fabric)
 
 
@@ -312,7 +330,7 @@ def _finetune(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
     _say_where_plots_are(run / "finetune")
-    with _together(fabric), _epochs("finetune", config.finetune.epochs, run, fabric) as report:
+    with _together(fabric), _epochs("finetune", config.finetune.epochs, run, first=fabric.is_global_zero) as report:
         finetune(dataset, config, start, run / "finetune", report, fabric)
 
 
@@ -365,10 +383,12 @@ def _export(dataset: Dataset, config: TrainConfig, run: Path, evaluation: Evalua
 
     encoders = _pretrained_weights(run) if config.pretrain.epochs and dataset.recordings else None
     exported = export(dataset, config, run / "finetune" / WEIGHTS, encoders, evaluation, run / "model")
-    typer.echo(
-        f"{exported.bundle.path}: {exported.bundle.model_id}; INT8 names the same plane as float on "
-        f"{exported.same_plane:.1%}" + (f", gaze CC {exported.gaze_cc:.4f}" if exported.bundle.has_gaze else "")
-    )
+    said = f"{exported.bundle.path}: {exported.bundle.model_id}"
+    if cost := exported.int8:
+        said += f"; INT8 names the same plane as float on {cost.same_plane:.1%}"
+        said += f", gaze CC {cost.gaze_cc:.4f}" if exported.bundle.has_gaze else ""
+        said += f", {len(cost.left_in_float)} of {cost.layers} layers in float"
+    typer.echo(said)
 
 
 def _pretrained_weights(run: Path) -> Path:
@@ -388,8 +408,8 @@ def _read_evaluation(run: Path) -> Evaluation:
 
 
 @contextmanager
-def _epochs(step: str, count: int, run: Path, fabric: Fabric) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    """A progress bar, moved by each epoch's figures, which are printed too, and written for TensorBoard."""
+def _epochs(step: str, count: int, run: Path, *, first: bool = True) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """A progress bar, moved by each epoch's figures, which are printed too, and written for TensorBoard by the first."""
     from trainer.tensorboard_log import FOLDER, tensorboard_log
 
     with Progress(*_BAR, console=_console) as progress, tensorboard_log(run / FOLDER / step) as write:
@@ -398,7 +418,7 @@ def _epochs(step: str, count: int, run: Path, fabric: Fabric) -> Iterator[Callab
         def report(figures: Mapping[str, float]) -> None:
             shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if name != "epoch")
             progress.console.print(f"  {step} epoch {figures['epoch']:.0f}: {shown}", highlight=False)
-            if fabric.is_global_zero:
+            if first:
                 write(figures)
             progress.update(task, completed=int(figures["epoch"]) + 1)
 

@@ -174,6 +174,29 @@ class FinetuneConfig(_Section):
     from_pretraining: bool = True
 
 
+class DistillConfig(_Section):
+    """Distillation: a student learns from a teacher's answers.
+
+    Attributes:
+        epochs, frames_per_epoch, batch: how long; frames are drawn at random, whatever they show.
+        learning_rate, weight_decay: of AdamW.
+        temperature: by which both networks' logits are divided.
+        gaze_weight: of the gaze loss beside the plane loss.
+        feature_weight: of the cosine distance of the features (through a linear map); 0 leaves it out.
+        ema: how slowly the averaged student, which is the one that is kept, follows, a step.
+    """
+
+    epochs: Count = 20
+    frames_per_epoch: Count = 6000
+    batch: Count = 64
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    temperature: Positive = 2.0
+    gaze_weight: Weight = 0.5
+    feature_weight: Weight = 0.5
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+
 class ExportConfig(_Section):
     """The model folder.
 
@@ -182,6 +205,8 @@ class ExportConfig(_Section):
         precisions: which networks the folder holds.
         speech_encoder: also write the speech encoder and both projections.
         calibration_frames: so many frames of the training subjects set the ranges of INT8.
+        weight_bits: of INT8; 7 for processors without VNNI, where sums of larger ones overflow.
+        symmetric: also write the INT8 network that TensorRT needs.
         abstain_accuracy: confidence under which the model abstains: the lowest at which the rest of the validation
             frames is right this often.
     """
@@ -190,6 +215,8 @@ class ExportConfig(_Section):
     precisions: Annotated[tuple[Literal["float", "int8"], ...], Field(min_length=1)] = ("float", "int8")
     speech_encoder: bool = True
     calibration_frames: Count = 200
+    weight_bits: Literal[8, 7] = 8
+    symmetric: bool = False
     abstain_accuracy: Share = 0.95
 
 
@@ -253,6 +280,7 @@ class TrainConfig(_Section):
     encoder: EncoderConfig = EncoderConfig()
     pretrain: PretrainConfig = PretrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
+    distill: DistillConfig = DistillConfig()
     export: ExportConfig = ExportConfig()
     table: TableConfig = TableConfig()
 

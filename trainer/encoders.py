@@ -266,5 +266,11 @@ class GuidanceNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """``(N, 1, H, W)`` to ``logits`` ``(N, n_classes)`` and ``gaze_logits`` ``(N, H/4, W/4)``."""
+        logits, gaze_logits, _ = self.answer(image)
+        return logits, gaze_logits
+
+    def answer(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with the features ``(N, channels[-1])`` that the classes are told by."""
         maps = self.image(image)
-        return self.planes(maps[-1].mean(dim=(2, 3))), self.gaze(maps)
+        features = maps[-1].mean(dim=(2, 3))
+        return self.planes(features), self.gaze(maps), features

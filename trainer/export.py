@@ -1,30 +1,23 @@
 """From fine-tuned weights to a model folder: float ONNX, INT8 ONNX, golden arrays, model card.
 
-INT8 is explicit (Q/DQ nodes; activations U8, weights S8 per channel): one file that OpenVINO and ONNX Runtime both run
-fast. Its ranges are calibrated on frames of the training subjects, its loss is measured on the test subjects. Called by
-the command's only thread.
+INT8 (``quantise``) is calibrated on frames of the training subjects; which layers stay in float is decided on the
+validation subjects, and what is lost is measured on the test subjects. Called by the command's only thread.
 """
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
 from assistant import metrics
 from assistant.admission import LEAST_GAZE_CORRELATION, LEAST_SAME_PLANE
-from assistant.bundle import write_bundle
+from assistant.bundle import SYMMETRIC, write_bundle
 from assistant.contracts import Float32Array, ModelBundle, Precision
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
@@ -33,15 +26,38 @@ from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_of
 from trainer.encoders import GuidanceNetwork, VideoSpeech, network_input
 from trainer.evaluate import Evaluation, load_network
 from trainer.model_card import model_card
+from trainer.onnx_files import run_onnx, to_onnx
+from trainer.quantise import Loss, Quantiser, relative_error, search
 from trainer.recordings import MEL_HOP_S
 from trainer.run_folder import load_weights
 
-_OPSET = 18
 _GOLDEN_FRAMES = 16
 _COMPARED_FRAMES = 400
 _MIN_SAME_PLANE = 0.95
+_CHOOSING_FRAMES = 64
+_WANTED_SAME_PLANE, _WANTED_GAZE_CC = 0.98, 0.985
+"""On the frames by which layers are chosen; a little more than admission asks for, since other frames will differ."""
 _TIE = 1e-3
 """Logits nearer than this are a tie that either class may win: classes that no training frame tells apart are tied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Cost:
+    """What quantisation cost.
+
+    Attributes:
+        same_plane: share of test frames on which INT8 and float name the same plane.
+        gaze_cc: mean correlation of their gaze maps; 1 without a gaze head.
+        left_in_float: layers that are not quantised.
+        layers: all that might have been.
+        symmetric: the folder holds the twin for TensorRT.
+    """
+
+    same_plane: float
+    gaze_cc: float
+    left_in_float: tuple[str, ...]
+    layers: int
+    symmetric: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +66,11 @@ class Exported:
 
     Attributes:
         bundle: as it is read back.
-        same_plane: share of test frames on which INT8 and float name the same plane; 1 without INT8.
-        gaze_cc: mean correlation of their gaze maps; 1 without INT8 or without a gaze head.
+        int8: what quantisation cost on the test frames; None without INT8.
     """
 
     bundle: ModelBundle
-    same_plane: float
-    gaze_cc: float
+    int8: Int8Cost | None
 
 
 def export(
@@ -81,29 +95,24 @@ def export(
     guidance = load_network(weights, dataset, config)
     network: nn.Module = guidance if train.has_gaze.any() else _PlanesOnly(guidance)
     outputs = ("logits", "gaze_logits") if train.has_gaze.any() else ("logits",)
-    with tempfile.TemporaryDirectory() as folder:
-        float_file, int8_file = Path(folder) / "model.onnx", Path(folder) / "model_int8.onnx"
-        _to_onnx(network, _example(dataset), float_file, "image", outputs)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        float_file = folder / "model.onnx"
+        to_onnx(network, _example(dataset), float_file, "image", outputs)
         compared = _frames(test, _COMPARED_FRAMES, dataset)
-        by_float = _run(float_file, compared, config.threads)
+        by_float = run_onnx(float_file, compared, config.threads)
         golden = _clear_frames(by_float["logits"], evaluation.temperature)
-        same_plane, gaze_cc = 1.0, 1.0
+        extra: dict[str, Path] = {}
+        files: dict[Precision, Path] = {"float": float_file}
+        cost = None
         if "int8" in config.export.precisions:
-            _quantise(float_file, int8_file, _frames(train, config.export.calibration_frames, dataset))
-            by_int8 = _run(int8_file, compared, config.threads)
-            same_plane, gaze_cc = _agreement(by_float, by_int8)
-            same_golden, _ = _agreement(*({k: v[golden] for k, v in each.items()} for each in (by_float, by_int8)))
-            if min(same_plane / _MIN_SAME_PLANE, same_golden / LEAST_SAME_PLANE, gaze_cc / LEAST_GAZE_CORRELATION) < 1:
-                raise TrainingError(
-                    f"INT8 strays from float: same plane on {same_plane:.1%} of frames (expected "
-                    f"{_MIN_SAME_PLANE:.0%}), {same_golden:.1%} of the clear ones ({LEAST_SAME_PLANE:.0%}), gaze CC "
-                    f"{gaze_cc:.3f} ({LEAST_GAZE_CORRELATION}): raise export.calibration_frames, or export float only"
-                )
-        extra = {}
+            files["int8"] = folder / "model_int8.onnx"
+            cost = _quantise(train, dataset, config, folder, (compared, by_float, golden))
+            if cost.symmetric:
+                extra[SYMMETRIC] = folder / "symmetric.onnx"
         if config.export.speech_encoder and pretrained is not None:
-            extra = _export_encoders(pretrained, dataset, config, Path(folder))
+            extra |= _export_encoders(pretrained, dataset, config, folder)
         training_data = _training_data(dataset)
-        files: Mapping[Precision, Path] = {"float": float_file, "int8": int8_file}
         bundle = write_bundle(
             out,
             name=config.export.name,
@@ -116,12 +125,61 @@ def export(
             training_data=training_data,
             onnx={precision: files[precision] for precision in config.export.precisions},
             golden={"image": compared[golden], **{name: output[golden] for name, output in by_float.items()}},
-            card=model_card(
-                dataset, config, evaluation, same_plane, gaze_cc if "gaze_logits" in outputs else None, training_data
-            ),
+            card=model_card(dataset, config, evaluation, cost, "gaze_logits" in outputs, training_data),
             extra_files=extra,
         )
-    return Exported(bundle, same_plane, gaze_cc)
+    return Exported(bundle, cost)
+
+
+def _quantise(
+    train: LabelledFrames,
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: Path,
+    on_test: tuple[Float32Array, Mapping[str, Float32Array], list[int]],
+) -> Int8Cost:
+    """Write ``model_int8.onnx`` into ``folder``, and ``symmetric.onnx`` when it is wanted and agrees.
+
+    Args:
+        train: the frames that set the ranges.
+        dataset: see ``export``.
+        config: see ``export``.
+        folder: holds ``model.onnx``.
+        on_test: frames of the test subjects, what float says about them, and which of them are golden.
+
+    Raises:
+        TrainingError: INT8 and float do not agree on the test subjects.
+    """
+    settings = config.export
+    choosing = _frames(labelled_of(dataset.split.validation, dataset, config), _CHOOSING_FRAMES, dataset)
+    by_float = run_onnx(folder / "model.onnx", choosing, config.threads)
+
+    def measure(file: Path) -> Loss:
+        found = run_onnx(file, choosing, config.threads)
+        error = max(relative_error(by_float[name], found[name]) for name in by_float)
+        return Loss(*_agreement(by_float, found), error)
+
+    quantiser = Quantiser(folder / "model.onnx", folder, _frames(train, settings.calibration_frames, dataset))
+    chosen = search(quantiser, measure, folder, _WANTED_SAME_PLANE, _WANTED_GAZE_CC, settings.weight_bits)
+    quantiser.write(folder / "model_int8.onnx", left_in_float=chosen.left_in_float, weight_bits=settings.weight_bits)
+    image, expected, golden = on_test
+    found = run_onnx(folder / "model_int8.onnx", image, config.threads)
+    same_plane, gaze_cc = _agreement(expected, found)
+    same_golden, _ = _agreement(*({k: v[golden] for k, v in each.items()} for each in (expected, found)))
+    if min(same_plane / _MIN_SAME_PLANE, same_golden / LEAST_SAME_PLANE, gaze_cc / LEAST_GAZE_CORRELATION) < 1:
+        raise TrainingError(
+            f"INT8 strays from float, with {len(chosen.left_in_float)} of {len(quantiser.layers)} layers in float: "
+            f"same plane on {same_plane:.1%} of frames (expected {_MIN_SAME_PLANE:.0%}), {same_golden:.1%} of the "
+            f"clear ones ({LEAST_SAME_PLANE:.0%}), gaze CC {gaze_cc:.3f} ({LEAST_GAZE_CORRELATION}): raise "
+            "export.calibration_frames, or export float only"
+        )
+    symmetric = False
+    if settings.symmetric:
+        quantiser.write(folder / "symmetric.onnx", left_in_float=chosen.left_in_float, symmetric=True)
+        twin = run_onnx(folder / "symmetric.onnx", image[golden], config.threads)
+        same_golden, twin_cc = _agreement({k: v[golden] for k, v in expected.items()}, twin)
+        symmetric = same_golden >= LEAST_SAME_PLANE and twin_cc >= LEAST_GAZE_CORRELATION
+    return Int8Cost(same_plane, gaze_cc, chosen.left_in_float, len(quantiser.layers), symmetric)
 
 
 def _training_data(dataset: Dataset) -> str:
@@ -165,42 +223,6 @@ def _example(dataset: Dataset) -> torch.Tensor:
     return torch.zeros(2, 1, dataset.preprocessing.height_px, dataset.preprocessing.width_px)
 
 
-# --------------------------------------------------------------------------------------------------------------------
-# ONNX
-# --------------------------------------------------------------------------------------------------------------------
-
-
-def _to_onnx(network: nn.Module, example: torch.Tensor, file: Path, name: str, outputs: tuple[str, ...]) -> None:
-    """Write a network with a dynamic batch as one file."""
-    network.eval()
-    # The exporter tells of its progress and of packages that it could use; none of it is for the user.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(action="ignore"):
-        torch.onnx.export(
-            network.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
-            (example,),
-            file,
-            input_names=[name],
-            output_names=list(outputs),
-            dynamic_shapes=({0: torch.export.Dim("N")},),
-            opset_version=_OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    _forget_where_it_was_made(file)
-    onnx.checker.check_model(str(file), full_check=True)
-
-
-def _forget_where_it_was_made(file: Path) -> None:
-    """The exporter writes the lines of code that each node comes from into it, with this machine's paths."""
-    model = onnx.load(str(file))
-    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
-        del part.metadata_props[:]
-        part.doc_string = ""
-    onnx.save(model, str(file))
-
-
 class _PlanesOnly(nn.Module):
     """The network without its gaze head, which never learned anything."""
 
@@ -211,42 +233,6 @@ class _PlanesOnly(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.network(image)[0]
         return logits
-
-
-class _CalibrationFrames(CalibrationDataReader):  # type: ignore[misc]
-    """Hands frames to the quantiser in batches of 16."""
-
-    def __init__(self, image: Float32Array) -> None:
-        self._batches = iter([image[i : i + 16] for i in range(0, len(image), 16)])
-
-    def get_next(self) -> dict[str, Float32Array] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {"image": batch}
-
-
-def _quantise(float_file: Path, int8_file: Path, image: Float32Array) -> None:
-    prepared = int8_file.with_name("prepared.onnx")
-    quant_pre_process(float_file, prepared, skip_symbolic_shape=True)  # folds batch normalisation into convolutions
-    quantize_static(
-        prepared,
-        int8_file,
-        _CalibrationFrames(image),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
-
-
-def _run(file: Path, image: Float32Array, threads: int) -> dict[str, Float32Array]:
-    """The outputs of an ONNX file by name."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    rows = [session.run(names, {session.get_inputs()[0].name: image[i : i + 1]}) for i in range(len(image))]
-    return {name: np.concatenate([row[k] for row in rows]) for k, name in enumerate(names)}
 
 
 def _agreement(a: Mapping[str, Float32Array], b: Mapping[str, Float32Array]) -> tuple[float, float]:
@@ -293,6 +279,6 @@ def _export_encoders(pretrained: Path, dataset: Dataset, config: TrainConfig, fo
     mel = torch.zeros(2, n_mels, round(config.data.speech_s / MEL_HOP_S))
     files = {f"models/{name}": folder / name for name in ("speech_encoder.onnx", "video_encoder.onnx")}
     speech, video = files.values()
-    _to_onnx(_SpeechEmbedding(network), mel, speech, "log_mel", ("embedding",))
-    _to_onnx(_VideoEmbedding(network), _example(dataset), video, "image", ("embedding",))
+    to_onnx(_SpeechEmbedding(network), mel, speech, "log_mel", ("embedding",))
+    to_onnx(_VideoEmbedding(network), _example(dataset), video, "image", ("embedding",))
     return files

@@ -144,6 +144,22 @@ def correspondence_bce(logits: Tensor, synchronous: Tensor, weights: Tensor) -> 
     return (weights * each).sum() / weights.sum().clamp_min(1e-12)
 
 
+def distillation_kl(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """KL(teacher || student) of softened classes in nats, times T squared, mean over frames (Hinton 2015, 1503.02531).
+
+    ``T^2 sum_c p(c) (log p(c) - log q(c))`` with ``p = softmax(teacher_logits / T)``, ``q = softmax(logits / T)``. The
+    factor keeps the gradients as large as those of other losses, whatever the temperature.
+
+    Args:
+        logits: ``(N, n_classes)``.
+        teacher_logits: ``(N, n_classes)``.
+        temperature: T, positive; the higher, the more the unlikely classes count.
+    """
+    log_q = F.log_softmax(logits / temperature, dim=1)
+    log_p = F.log_softmax(teacher_logits / temperature, dim=1)
+    return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(dim=1).mean()
+
+
 def gaze_kl(gaze_logits: Tensor, density: Tensor) -> Tensor:
     """KL(truth || prediction) in nats, mean over frames; the prediction is the softmax over the map.
 

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import TYPE_CHECKING
 
 from trainer.config import TrainConfig
 from trainer.data import Dataset
 from trainer.evaluate import Evaluation
+
+if TYPE_CHECKING:
+    from trainer.export import Int8Cost
 
 
 def model_card(
     dataset: Dataset,
     config: TrainConfig,
     evaluation: Evaluation,
-    same_plane: float,
-    gaze_cc: float | None,
+    int8: Int8Cost | None,
+    has_gaze: bool,
     training_data: str,
 ) -> str:
-    """Markdown with the figures of this very model. ``gaze_cc`` is None when it has no gaze head."""
+    """Markdown with the figures of this very model."""
     phantom = dataset.origin == "phantom"
     warning = (
         "**Trained on synthetic images of a software scanner only.** On images of a real scanner its answers mean "
@@ -34,7 +38,7 @@ def model_card(
     parts = [
         f"# {config.export.name}\n",
         f"{warning}Names the standard plane in a fetal ultrasound image"
-        + (" and predicts where a sonographer would look, in one pass" if gaze_cc is not None else "")
+        + (" and predicts where a sonographer would look, in one pass" if has_gaze else "")
         + ". For research and for showing the program; not a medical device.\n",
         "## Training",
         f"- Learned from: {training_data}.",
@@ -78,13 +82,16 @@ def model_card(
             "is the mean density of the training subjects.\n",
         ]
     parts.append("## Files\n")
-    if "int8" in config.export.precisions:
-        parts.append(
-            f"INT8 against float on frames of the test subjects: same plane on {same_plane:.1%}"
-            + (f", gaze CC {gaze_cc:.4f}.\n" if gaze_cc is not None else ".\n")
-        )
+    if int8 is not None:
+        parts += [
+            f"INT8 against float on frames of the test subjects: same plane on {int8.same_plane:.1%}"
+            + (f", gaze CC {int8.gaze_cc:.4f}." if has_gaze else "."),
+            f"Weights of {config.export.weight_bits} bits; {len(int8.left_in_float)} of {int8.layers} layers stay in "
+            + (f"float: {', '.join(int8.left_in_float)}.\n" if int8.left_in_float else "float.\n"),
+        ]
+    twin = ", and an INT8 network for TensorRT" if int8 is not None and int8.symmetric else ""
     parts.append(
-        f"Holds: {' and '.join(config.export.precisions)} network. The figures above are of the float network."
+        f"Holds: {' and '.join(config.export.precisions)} network{twin}. The figures above are of the float network."
     )
     return "\n".join(parts) + "\n"
 

@@ -7,7 +7,7 @@
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; checkpoint.pt to
-                           go on from
+                           go on from; distillation writes into finetune/ too
     tensorboard/           the figures of each epoch, for ``tensorboard --logdir``
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures

@@ -1,6 +1,7 @@
-"""Inference with ONNX Runtime on the processor: the second engine, there when OpenVINO is not or disagrees.
+"""Inference with ONNX Runtime: the second engine, there when OpenVINO is not or disagrees.
 
-``load`` and ``infer`` belong to one thread.
+On the processor, or by other execution providers (``onnxruntime:cuda``, ``onnxruntime:cuda+cpu``). ``load``
+and ``infer`` belong to one thread.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from assistant.contracts import Float32Array, ModelBundle, Precision
 from assistant.errors import BackendError
+
+_SUFFIX = "ExecutionProvider"
+_CPU = "CPUExecutionProvider"
 
 # Its errors share no class of their own.
 _ENGINE_ERRORS = (
@@ -31,12 +35,18 @@ _ENGINE_ERRORS = (
 
 
 class OnnxRuntimeBackend:
-    """One network in one session."""
+    """One network in one session.
+
+    Args:
+        threads: that it may use, on the processor.
+        providers: execution providers by their names or the part before ``ExecutionProvider``, the preferred one first.
+    """
 
     name = "onnxruntime"
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, providers: tuple[str, ...] = ("cpu",)) -> None:
         self._threads = threads
+        self._providers = providers
         self._session: onnxruntime.InferenceSession | None = None
         self._input = ""
         self._outputs: tuple[str, ...] = ()
@@ -47,6 +57,7 @@ class OnnxRuntimeBackend:
         file = bundle.onnx.get(precision)
         if file is None:
             raise BackendError(f"ONNX Runtime: the model {bundle.model_id} has no {precision} network")
+        providers = [_full_name(provider) for provider in self._providers]
         self._outputs = ("logits", "gaze_logits") if bundle.has_gaze else ("logits",)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
@@ -54,14 +65,17 @@ class OnnxRuntimeBackend:
         options.log_severity_level = 4  # what goes wrong is raised; nothing but that on standard error
         # Its threads would spin between two frames and take the processor from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Where the processor's sums of two INT8 products would overflow 16 bits (AVX2), take the slower, right way.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(
                 file,
                 options,
-                providers=["CPUExecutionProvider"],
+                providers=providers,
                 enable_fallback=False,  # the fallback prints on standard output, where our JSON goes
             )
             self._input = self._checked_input(session, file)
+            _check_provider(session, providers[0])
             self._session = session
             spec = bundle.preprocessing
             self.infer(np.zeros((1, 1, spec.height_px, spec.width_px), np.float32))
@@ -71,7 +85,8 @@ class OnnxRuntimeBackend:
         except _ENGINE_ERRORS as error:
             self.close()
             raise BackendError(f"ONNX Runtime cannot load '{file}': {_one_line(error)}") from error
-        return f"ONNX Runtime {onnxruntime.__version__}, {precision}, threads: {self._threads}, processor"
+        where = "processor" if providers[0] == _CPU else ", ".join(providers)
+        return f"ONNX Runtime {onnxruntime.__version__}, {precision}, threads: {self._threads}, {where}"
 
     def infer(self, batch: Float32Array) -> dict[str, Float32Array]:
         """See ``Backend.infer``."""
@@ -98,9 +113,30 @@ class OnnxRuntimeBackend:
         return str(inputs[0])
 
 
-def create(threads: int) -> OnnxRuntimeBackend:
-    """Entry point: an engine that uses so many threads."""
-    return OnnxRuntimeBackend(threads)
+def create(threads: int, argument: str = "cpu") -> OnnxRuntimeBackend:
+    """Entry point: an engine that uses so many threads; ``argument`` lists execution providers with ``+`` between."""
+    return OnnxRuntimeBackend(threads, tuple(argument.split("+")))
+
+
+def _full_name(provider: str) -> str:
+    """As ONNX Runtime calls it. Raises ``BackendError`` when this package has no such provider."""
+    there = onnxruntime.get_available_providers()
+    for name in there:
+        if provider.lower() in (name.lower(), name.removesuffix(_SUFFIX).lower()):
+            return str(name)
+    short = ", ".join(name.removesuffix(_SUFFIX).lower() for name in there)
+    raise BackendError(
+        f"ONNX Runtime has no execution provider '{provider}' here: there are {short}; another package of it "
+        "(onnxruntime-gpu, onnxruntime-openvino, ...) brings others"
+    )
+
+
+def _check_provider(session: onnxruntime.InferenceSession, provider: str) -> None:
+    """It falls back to the processor without a word where a provider's libraries are missing."""
+    if session.get_providers()[0] != provider:
+        raise BackendError(
+            f"ONNX Runtime cannot use {provider} here, though it was built with it: what it needs is missing"
+        )
 
 
 def _one_line(error: Exception) -> str:

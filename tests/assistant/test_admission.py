@@ -77,8 +77,8 @@ def test_a_network_that_names_other_planes_is_refused_with_the_numbers(tiny_bund
     engine = load_engine(bundle, [name], threads=1)
     assert engine.precision == "float"
     (refusal,) = engine.refusals
-    assert f"{name} (int8) was refused" in refusal
-    assert "same plane on 25 % of 8 golden frames" in refusal  # background alone stays in its place
+    assert f"{name} (int8): was refused" in refusal
+    assert "of 8 golden frames" in refusal  # background alone stays in its place
     assert "99 %" in refusal
     engine.backend.close()
 
@@ -146,3 +146,55 @@ def test_few_frames_are_spread_over_all(tiny_bundle):
     assert compare(engine.backend, tiny_bundle, 100).frames == 8
     assert compare(engine.backend, tiny_bundle).frames == 8
     engine.backend.close()
+
+
+@pytest.fixture
+def much_golden(tiny_bundle, tmp_path, monkeypatch):
+    """The tiny model with 24 golden frames, and a cache folder of its own."""
+    monkeypatch.setenv("SONOCUE_CACHE", str(tmp_path / "cache"))
+    golden = {name: np.concatenate([array] * 3) for name, array in load_arrays(tiny_bundle.golden).items()}
+    np.savez(tmp_path / "golden.npz", **golden)
+    return dataclasses.replace(tiny_bundle, golden=tmp_path / "golden.npz", digest="a")
+
+
+def frames_compared(bundle, name="onnxruntime", threads=1):
+    engine = load_engine(bundle, [name], threads)
+    engine.backend.close()
+    return engine.agreement.frames
+
+
+def test_all_frames_are_compared_once_and_eight_at_each_start_after_that(much_golden, monkeypatch):
+    assert [frames_compared(much_golden) for _ in range(3)] == [24, 8, 8]
+    assert frames_compared(much_golden, "openvino") == 24, "another engine"
+    assert frames_compared(much_golden, threads=2) == 24, "another setting"
+    assert frames_compared(dataclasses.replace(much_golden, digest="b")) == 24, "another model"
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert frames_compared(much_golden) == 24, "another processor"
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    assert frames_compared(much_golden) == 8, "each is remembered beside the others"
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"about": 1}'])
+def test_a_damaged_memory_is_none(much_golden, tmp_path, damage):
+    frames_compared(much_golden)
+    (kept,) = (tmp_path / "cache" / "admission").iterdir()
+    kept.write_text(damage)
+    assert [frames_compared(much_golden) for _ in range(2)] == [24, 8]
+
+
+def test_a_refusal_is_not_remembered_and_what_was_admitted_is_still_looked_at(much_golden, tmp_path):
+    wrong = changed(much_golden, tmp_path, "weights", lambda w: w[:, [1, 0, 2]])
+    swapped = dataclasses.replace(much_golden, onnx={"float": wrong})
+    for _ in range(2):
+        with pytest.raises(BackendError, match="same plane on 25 % of 24 golden frames"):
+            load_engine(swapped, ["onnxruntime"], 1)
+    assert frames_compared(much_golden) == 24
+    with pytest.raises(BackendError, match="of 8 golden frames"):
+        load_engine(swapped, ["onnxruntime"], 1)
+
+
+def test_without_a_cache_folder_all_are_compared_each_time(much_golden, tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    for place in ("", str(tmp_path / "a file" / "below")):
+        monkeypatch.setenv("SONOCUE_CACHE", place)
+        assert [frames_compared(much_golden) for _ in range(2)] == [24, 24]

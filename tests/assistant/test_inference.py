@@ -24,10 +24,10 @@ def test_a_source_that_knows_its_sector_is_cropped_there(tiny_bundle, engine, ma
         screen = np.zeros((100, 200), np.uint8)
         screen[top : top + 60, left : left + 80] = sector
         crop = (top / 100, left / 200, (top + 60) / 100, (left + 80) / 200)
-        step = InferenceStep(tiny_bundle, engine, manual_clock, LatencyLog(), crop)
+        step = InferenceStep(tiny_bundle, engine.backend.infer, manual_clock, LatencyLog(), crop)
         guidance = step(Frame(0, 0, screen), 0, 0)
         assert guidance.gaze_rect_px == (top, left, top + 60, left + 80)
         guided.append(guidance)
     np.testing.assert_array_equal(guided[0].probabilities, guided[1].probabilities)
-    elsewhere = InferenceStep(tiny_bundle, engine, manual_clock, LatencyLog())(Frame(0, 0, screen), 0, 0)
+    elsewhere = InferenceStep(tiny_bundle, engine.backend.infer, manual_clock, LatencyLog())(Frame(0, 0, screen), 0, 0)
     assert elsewhere.gaze_rect_px != guided[1].gaze_rect_px

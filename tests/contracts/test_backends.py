@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.admission import compare
+from assistant.admission import compare, load_engine
 from assistant.bundle import load_arrays
 from assistant.contracts import Backend
 from assistant.errors import BackendError, PluginError
@@ -19,12 +19,16 @@ from assistant.plugin_loader import load_plugin, plugin_names
 BACKENDS = plugin_names("sonocue.backends")
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
+def skip_unless_there(name):
     try:
-        created = load_plugin("sonocue.backends", request.param)(threads=1)
+        return load_plugin("sonocue.backends", name)(threads=1)
     except PluginError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    created = skip_unless_there(request.param)
     yield created
     created.close()
 
@@ -151,6 +155,62 @@ def test_network_without_the_outputs_is_refused_by_name(backend, tiny_bundle, tm
         backend.load(dataclasses.replace(tiny_bundle, onnx={"float": file}), "float")
 
 
+def test_a_compiled_network_is_kept_and_used_again(tiny_bundle, tmp_path, monkeypatch):
+    """The second start reads what the first compiled; what is damaged or of another network is compiled again."""
+    pytest.importorskip("openvino", reason="the extra 'live' (openvino) is not installed")
+    monkeypatch.setenv("SONOCUE_CACHE", str(tmp_path / "cache"))
+    golden = load_arrays(tiny_bundle.golden)
+
+    def answers(bundle=tiny_bundle):
+        engine = load_plugin("sonocue.backends", "openvino")(threads=1)
+        engine.load(bundle, "float")
+        logits = engine.infer(golden["image"][:1])["logits"]
+        engine.close()
+        return logits
+
+    first = answers()
+    (kept,) = (tmp_path / "cache" / "openvino").iterdir()
+    written_ns, whole = kept.stat().st_ino, kept.read_bytes()
+    np.testing.assert_array_equal(answers(), first)
+    assert kept.stat().st_ino == written_ns, "not written again, so not compiled again"
+    for damaged in (b"", whole[:40], whole[:-1], whole[:100] + b"x" + whole[101:], b"x" * len(whole)):
+        kept.write_bytes(damaged)
+        np.testing.assert_array_equal(answers(), first)
+        assert kept.read_bytes()[:32] != damaged[:32] or kept.read_bytes() != damaged
+    import onnx
+
+    network = onnx.load(tiny_bundle.onnx["float"])
+    for constant in network.graph.initializer:
+        if constant.name == "bias":
+            constant.CopyFrom(onnx.numpy_helper.from_array(np.array([0, 0, 7], np.float32), "bias"))
+    onnx.save(network, tmp_path / "other.onnx")
+    other = answers(dataclasses.replace(tiny_bundle, onnx={"float": tmp_path / "other.onnx"}))
+    assert other[0, 2] == pytest.approx(7)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("openvino:GPU.7", r"OpenVINO has no device 'GPU.7' here: there are .*CPU"),
+        ("onnxruntime:abacus", r"no execution provider 'abacus' here: there are .*cpu"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_line(tiny_bundle, spec, says):
+    name, _, argument = spec.partition(":")
+    skip_unless_there(name)
+    engine = load_plugin("sonocue.backends", name)(1, argument)
+    with pytest.raises(BackendError, match=says) as caught:
+        engine.load(tiny_bundle, "float")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("spec", ["openvino:CPU", "onnxruntime:cpu", "onnxruntime:CPUExecutionProvider"])
+def test_the_processor_by_name(tiny_bundle, spec):
+    engine = load_engine(tiny_bundle, [spec], threads=1)
+    assert engine.refusals == ()
+    engine.backend.close()
+
+
 _USE_ENGINE = """
 import json, sys
 from pathlib import Path
@@ -163,14 +223,19 @@ print(json.dumps({"description": engine.description}))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_engine_writes_nothing_into_the_home_folder(name, tiny_bundle, tmp_path):
+@pytest.mark.parametrize("kept", [False, True])
+def test_engine_writes_nothing_into_the_home_folder_but_our_cache(name, tiny_bundle, tmp_path, kept):
     """Importing these libraries leaves an identifier there, and calls a server, unless they are kept from it."""
+    skip_unless_there(name)
+    kept_where = {} if kept else {"SONOCUE_CACHE": ""}
     home = tmp_path / "home"
     home.mkdir()
-    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY", "SONOCUE_CACHE")
+    }
     done = subprocess.run(
         [sys.executable, "-c", _USE_ENGINE, str(tiny_bundle.path), name],
-        env=environment | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")},
+        env=environment | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")} | kept_where,
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -179,7 +244,9 @@ def test_engine_writes_nothing_into_the_home_folder(name, tiny_bundle, tmp_path)
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["description"]
-    assert list(home.rglob("*")) == []
+    left = [file.relative_to(home) for file in home.rglob("*") if file.is_file()]
+    assert bool(left) == kept
+    assert {file.parts[:2] for file in left} <= {("cache", "sonocue")}
 
 
 _SIGNAL_AFTER_USE = """
@@ -209,6 +276,7 @@ print(len(heard))
 @pytest.mark.parametrize("name", BACKENDS)
 def test_signals_reach_the_process_after_an_engine_is_gone(name, tiny_bundle):
     """OpenVINO can leave a signal stack behind that is unmapped; then Ctrl-C ends the process at once."""
+    skip_unless_there(name)
     done = subprocess.run(
         [sys.executable, "-c", _SIGNAL_AFTER_USE, str(tiny_bundle.path), name],
         cwd=Path(__file__).parents[2],
