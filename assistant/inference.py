@@ -42,6 +42,7 @@ class InferenceStep:
         self._latency = latency
         spec = bundle.preprocessing
         self._preprocess = Preprocessor(spec if sector_crop is None else replace(spec, crop=sector_crop))
+        self._batch = np.empty((1, 1, spec.height_px, spec.width_px), np.float32)
         self._filter = TemporalFilter()
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:
@@ -57,7 +58,7 @@ class InferenceStep:
             BackendError: the engine failed or gave something of the wrong shape.
         """
         started_ns = self._clock.now_ns()
-        batch = self._preprocess(frame.pixels)
+        batch = self._preprocess(frame.pixels, out=self._batch)
         preprocessed_ns = self._clock.now_ns()
         outputs = self._engine.backend.infer(batch)
         inferred_ns = self._clock.now_ns()
