@@ -104,6 +104,8 @@ def infer_newest(
         state.guidance_ready(guidance, previous)
         previous = guidance
         if recorder is not None:
+            if step.noticed is not None:
+                recorder.put(step.noticed)
             recorder.put(guidance)
         if on_guidance is not None:
             on_guidance(guidance)
@@ -154,6 +156,8 @@ def run_lockstep(
         state.guidance_ready(guidance, previous)
         previous = guidance
         if recorder is not None:
+            if step.noticed is not None:
+                recorder.put(step.noticed)
             recorder.put(guidance)
         if on_guidance is not None:
             on_guidance(guidance)

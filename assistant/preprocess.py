@@ -2,8 +2,8 @@
 
 Training keeps grey frames (``Preprocessor.resized``) and normalises them when they are used (``normalised``); live does
 both at once (``Preprocessor.__call__``). A ``Preprocessor`` keeps its buffers, so each thread makes its own (live: the
-inference thread), and with ``out`` it allocates nothing from frame to frame. OpenCV's pool of threads is process-wide and
-set where the run is wired, not here.
+inference thread), and with ``out`` it allocates nothing from frame to frame. OpenCV's pool of threads is process-wide
+and set where the run is wired, not here.
 """
 
 from __future__ import annotations
