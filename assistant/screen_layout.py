@@ -182,17 +182,25 @@ def find_layout(glance: Glance, screen_px: tuple[int, int], tissue: Mask | None 
             top, left = min(top, part.rect[0]), min(left, part.rect[1])
             bottom, right = max(bottom, part.rect[2]), max(right, part.rect[3])
     inside = seen[top:bottom, left:right]
-    hull = np.asarray(cv2.convexHull(np.asarray(cv2.findNonZero(inside), np.int32)), np.int64).reshape(-1, 2)
+    hull = _hull(inside)
     step = glance.step_px
     corners = tuple((int(x + left) * step + step // 2, int(y + top) * step + step // 2) for x, y in hull)
     rect_px = (top * step, left * step, min(bottom * step, screen_px[0]), min(right * step, screen_px[1]))
-    return ScreenLayout(screen_px, rect_px, corners, _edges_deg(inside))
+    return ScreenLayout(screen_px, rect_px, corners, _edges_deg(hull, inside.shape[1]))
 
 
-def _edges_deg(inside: Mask) -> tuple[float | None, float | None]:
-    """Angles of the left and right edge of what is lit: the longest side of its hull that leans, else the longest."""
-    hull = np.asarray(cv2.convexHull(np.asarray(cv2.findNonZero(inside), np.int32)), np.float64).reshape(-1, 2)
-    middle = 0.5 * inside.shape[1]
+def _hull(inside: Mask) -> npt.NDArray[np.int32]:
+    """``(n, 2)`` corners of the convex hull of what is lit, x and y; the ends of each row are enough to know it."""
+    lit = inside > 0
+    rows = np.flatnonzero(lit.any(axis=1))
+    ends = (lit.argmax(axis=1)[rows], inside.shape[1] - 1 - lit[:, ::-1].argmax(axis=1)[rows])
+    points = np.concatenate([np.stack([end, rows], axis=1) for end in ends]).astype(np.int32)
+    return np.asarray(cv2.convexHull(points), np.int32).reshape(-1, 2)
+
+
+def _edges_deg(hull: npt.NDArray[np.int32], width: int) -> tuple[float | None, float | None]:
+    """Angles of the left and right edge of a hull: its longest side there that leans, else the longest."""
+    middle = 0.5 * width
     sides: tuple[list[tuple[bool, float, float]], ...] = ([], [])
     for one, two in zip(hull, np.roll(hull, -1, axis=0), strict=True):
         (x0, y0), (x1, y1) = (one, two) if one[1] <= two[1] else (two, one)

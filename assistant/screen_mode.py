@@ -23,7 +23,6 @@ from assistant.screen_layout import (
     Rect,
     Region,
     ScreenLayout,
-    above,
     find_layout,
     glance_at,
     regions,
@@ -40,8 +39,9 @@ LAYOUT_NS = 1_000_000_000
 
 _RECENT_NS = 200_000_000
 _CHECK_NS = 90_000_000
-_MEMORY_NS = 15_000_000_000
+_OLDER_NS, _MEMORY_NS = 250_000_000, 15_000_000_000
 _MEMORY = 512
+_MATCHES = 3  # images of before, one after the other: a cine
 _SAMPLES = 24  # a fingerprint has so many rows and columns of single pixels
 
 COLOUR_CHROMA = 45
@@ -52,7 +52,7 @@ _FLAT_SHARE = 0.35  # of the image's rectangle: a menu over it
 _STILL_GREY = 0.25  # mean difference of a picture that stands still
 _SMOOTH = 0.08  # of brightness: differences from pixel to pixel of a surface that is rendered
 _BESIDE = 4  # pixels of a glance: so near to a dark line there is an image
-_LEAST_OVERLAP = 0.9  # of two fields of view that are taken for the same
+_LEAST_OVERLAP = 0.96  # of two fields of view that are taken for the same
 _SAME_PART = 0.2  # of the difference between neighbouring frames: so near comes only the same image
 
 
@@ -182,7 +182,7 @@ class _Repeats:
         self._scene: int | None = None
         self._cut_ns: int | None = None
         self._changed_ns = 0
-        self._matches: deque[bool] = deque(maxlen=4)
+        self._matches: deque[bool] = deque(maxlen=_MATCHES)
 
     def __call__(self, grey: UInt8Array, scene: int, now_ns: int) -> bool:
         """Whether the frame is a stored one."""
@@ -205,13 +205,13 @@ class _Repeats:
         if self._count > 1:
             self._steps.append(step)
         stands = now_ns - self._changed_ns >= STILL_NS
-        return (stands and self._cut_ns is not None) or (len(self._matches) == 4 and all(self._matches))
+        return (stands and self._cut_ns is not None) or (len(self._matches) == _MATCHES and all(self._matches))
 
     def _was_seen(self, taken: UInt8Array, now_ns: int) -> bool:
         """Among the last seconds stands the same image, much nearer than neighbouring frames are to each other."""
         usual = max(self._steps, default=0.0)
         age_ns = now_ns - self._times_ns
-        older = self._prints[(age_ns > 2 * _RECENT_NS) & (age_ns < _MEMORY_NS)]
+        older = self._prints[(age_ns > _OLDER_NS) & (age_ns < _MEMORY_NS)]
         if len(older) == 0 or usual < 4 * _STILL_GREY:
             return False
         distances, _ = cv2.batchDistance(taken, older, dtype=cv2.CV_32S, normType=cv2.NORM_L1, K=1)
@@ -245,9 +245,8 @@ def _doppler(glance: Glance, image: Rect) -> bool:
     """Colours over the image that no tint of grey has, or a colour scale beside it."""
     if glance.colour is None:
         return False
-    chroma = glance.colour[:, :, 1:]
-    far = cv2.absdiff(chroma, np.full_like(chroma, 128))
-    strong = above(cv2.max(far[:, :, 0], far[:, :, 1]), COLOUR_CHROMA)
+    low, high = (128 - COLOUR_CHROMA,) * 2, (128 + COLOUR_CHROMA,) * 2
+    strong = cv2.bitwise_not(cv2.inRange(glance.colour, np.array((0, *low)), np.array((255, *high))))
     if cv2.countNonZero(strong) == 0:
         return False
     solid = np.asarray(cv2.morphologyEx(strong, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
@@ -296,7 +295,7 @@ def _seam(grey: UInt8Array, image: Rect) -> int | None:
     lit = (grey[top:bottom, begin - _BESIDE : end + _BESIDE] > LIT_GREY).mean(axis=0)
     dark = np.flatnonzero(lit[_BESIDE:-_BESIDE] < 0.01)
     for at in dark.tolist():
-        if lit[at : at + _BESIDE].max() > 0.3 and lit[at + _BESIDE : at + 2 * _BESIDE + 1].max() > 0.3:
+        if min(lit[at : at + _BESIDE].max(), lit[at + _BESIDE : at + 2 * _BESIDE + 1].max()) > 0.15:
             return begin + int(at)
     return None
 
@@ -338,7 +337,9 @@ def _two_images(glance: Glance, image: Rect) -> bool:
 def _gap(grey: UInt8Array, image: Rect) -> int | None:
     """Near the probe, a dark gap in the middle between two parts of a like width: its middle column, or None."""
     top, left, bottom, right = image
-    near = grey[top : top + max(int(0.35 * (bottom - top)), 1), left:right] > LIT_GREY
+    # A little from above it: the skin's thin bright line is no tissue, and closes a gap of fluid behind it.
+    begin = max(top - _BESIDE - 1, 0)
+    near = grey[begin : top + max(int(0.35 * (bottom - top)), 1), left:right] > LIT_GREY
     lit = np.asarray(near.mean(axis=0) > 0.015, np.int8)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], lit, [0])))).tolist()
     runs = sorted(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[0] - run[1])[:2]

@@ -3,7 +3,8 @@
     python scripts/screen_modes.py [--scans N] [--out docs/screen-modes.md] [--real FOLDER]
 
 Real pictures and videos say how often B-mode is taken for something else. The software scanner's screens, with modes
-drawn over them at known moments (``plugins/phantom/modes.py``), say how often a mode is missed and how soon it is noticed.
+drawn over them at known moments (``plugins/phantom/modes.py``), say how often a mode is missed and how soon it is
+noticed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ NAMES: dict[str, Abstention] = {
 }
 """What each made mode is to be called."""
 
+STILL = 10
+"""So many frames a cine review begins with an image that stands still: that is what was live, and no mode yet."""
+
 DUE = round(0.3 * FPS)
 """A mode is due to be noticed at this frame after its beginning."""
 
@@ -87,8 +91,8 @@ def made(kind: str, scan: list[UInt8Array], other: list[UInt8Array], image: Rect
             yield in_colour
         elif kind == "still after a cut":
             yield np.asarray(cv2.cvtColor(other[0], cv2.COLOR_GRAY2RGB), np.uint8)
-        elif kind == "cine review":  # backwards through what was live, at half the speed; first the newest stands still
-            back = max(index - BEFORE - 10, 0) // 2
+        elif kind == "cine review":  # the newest stands still, then back through what was live, at half the speed
+            back = max(index - BEFORE - STILL, 0) // 2
             yield np.asarray(cv2.cvtColor(scan[BEFORE - 1 - back], cv2.COLOR_GRAY2RGB), np.uint8)
         else:
             mode: ScreenMode = next(each for each in MODES if each == kind)
@@ -100,7 +104,7 @@ def tried_modes(scans: list[tuple[list[UInt8Array], Rect]]) -> dict[str, dict[st
     table = {}
     for kind, name in NAMES.items():
         on, off, missed, misnamed, due = [], [], 0, 0, 0
-        begins = BEFORE + (30 if kind == "cine review" else 0)  # the first second of a review may be a frozen image
+        begins = BEFORE + (STILL if kind == "cine review" else 0)
         for number, (scan, image) in enumerate(scans):
             other = scans[(number + 1) % len(scans)][0]
             if other[0].shape != scan[0].shape:
@@ -129,7 +133,8 @@ def tried_modes(scans: list[tuple[list[UInt8Array], Rect]]) -> dict[str, dict[st
 def tried_layout(seeds: range, size: str) -> dict[str, dict[str, object]]:
     """Steps of depth and zoom on the console: how often, and how soon, another field of view is noticed."""
     steps = {"depth less": {"depth_step_mm": -20}, "depth more": {"depth_step_mm": 25}, "zoom 1.5": {"zoom": 1.5}}
-    table = {}
+    table: dict[str, dict[str, object]] = {}
+    unasked, watched_s = 0, 0.0
     for name, step in steps.items():
         delays: list[int | None] = []
         for seed in seeds:
@@ -140,6 +145,8 @@ def tried_layout(seeds: range, size: str) -> dict[str, dict[str, object]]:
             read = watched(iter(frames))
             layouts = [reading.layout for reading in read]
             at = 3 * FPS
+            unasked += len({id(layout) for layout in layouts[FPS + 5 : at]}) - 1  # the first second it is gathered
+            watched_s += 2.0 - 5 / FPS
             delays.append(next((i for i in range(DURING) if at + i < len(read) and _another(layouts, at, i)), None))
         table[name] = {
             "scans": len(delays),
@@ -148,6 +155,7 @@ def tried_layout(seeds: range, size: str) -> dict[str, dict[str, object]]:
             "on_ms": _median_ms(delays),
         }
         print(name, table[name], file=sys.stderr)
+    table["none"] = {"scans": len(steps) * len(seeds), "a_minute": 60 * unasked / watched_s}
     return table
 
 
@@ -224,7 +232,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # as in a live run
     seconds = (BEFORE + DURING + AFTER) / FPS
-    scans, false, frames_in_b, layouts = [], 0, 0, 0
+    scans, false, frames_in_b = [], 0, 0
     for seed in range(1, arguments.scans + 1):
         for population in ("usual", "unseen"):
             options = f"{seed},seconds={seconds},size={arguments.size},population={population},annotations=decoy"
@@ -239,10 +247,8 @@ def main() -> None:
             read = watched(iter(frames))
             false += sum(reading.mode is not None for reading in read)
             frames_in_b += len(read)
-            layouts += len({id(reading.layout) for reading in read[FPS + 5 :]}) - 1
-    minutes = frames_in_b / FPS / 60
     result = {
-        "b_mode": {"frames": frames_in_b, "false": false / frames_in_b, "new_layouts_a_minute": layouts / minutes},
+        "b_mode": {"frames": frames_in_b, "false": false / frames_in_b},
         "modes": tried_modes(scans),
         "layout": tried_layout(range(1, arguments.scans + 1), arguments.size),
         "real": real_pictures(arguments.real) if arguments.real.is_dir() else {},
@@ -259,16 +265,14 @@ def document(result: dict[str, dict], arguments: argparse.Namespace) -> str:  # 
     lines = [
         "# What a screen shows",
         "",
-        f"`python scripts/screen_modes.py --scans {arguments.scans} --size {arguments.size} --out docs/screen-modes.md`",
+        f"`python scripts/screen_modes.py --scans {arguments.scans} --size {arguments.size} --out {arguments.out}`",
         "writes this page. How it is done: `assistant/screen_layout.py`, `assistant/screen_mode.py`; why so:",
         "[decision 0801](decisions/0801-the-screen-is-read-by-its-texture.md). The modes are drawn by",
-        "`plugins/phantom/modes.py` and are no real machine's: of these, only the power Doppler pictures below are real.",
+        "`plugins/phantom/modes.py` and are no real machine's: only the power Doppler of pydicom below is real.",
         "",
         "## Single B-mode taken for something else",
         "",
-        f"Software scanner, {2 * arguments.scans} scans, {b_mode['frames']} frames: {b_mode['false']:.2%} of the frames. "
-        f"Another field of view is believed {b_mode['new_layouts_a_minute']:.1f} times a minute where there is none.",
-        "",
+        f"Software scanner, {2 * arguments.scans} scans, {b_mode['frames']} frames: {b_mode['false']:.2%} of them. ",
         "| real pictures and videos | frames | taken for |",
         "|---|---|---|",
     ]
@@ -277,11 +281,11 @@ def document(result: dict[str, dict], arguments: argparse.Namespace) -> str:  # 
         lines.append(f"| {name} | {sum(counted.values())} | {taken} |")
     lines += [
         "",
-        "One picture of FETAL_PLANES_DB is colour Doppler that was stored in grey: without its colours it is not known.",
+        "One picture of FETAL_PLANES_DB is colour Doppler that was stored in grey: without colours it is not known.",
         "",
         "## Modes, from B-mode and back",
         "",
-        "Frames from 0.3 s after the beginning on count as missed when B-mode is read, as misnamed when another mode is.",
+        "From 0.3 s after the beginning a frame is missed when B-mode is read, and misnamed when another mode is.",
         "",
         "| drawn | scans | missed | misnamed | noticed within 0.3 s | after (median) | B-mode again after |",
         "|---|---|---|---|---|---|---|",
@@ -293,24 +297,28 @@ def document(result: dict[str, dict], arguments: argparse.Namespace) -> str:  # 
     ]
     lines += [
         "",
-        "A cine review begins with an image that stands still, which is still what was live; its first second does not count.",
+        f"A cine review begins with {STILL} frames of an image that stands still; these do not count.",
         "",
         "## Field of view",
         "",
         "| step on the console | scans | noticed within 0.3 s | noticed at all | after (median) |",
         "|---|---|---|---|---|",
     ]
+    steps = {name: row for name, row in result["layout"].items() if name != "none"}
     lines += [
         f"| {name} | {row['scans']} | {row['noticed_in_300_ms']:.0%} | {row['noticed']:.0%} | {_ms(row['on_ms'])} |"
-        for name, row in result["layout"].items()
+        for name, row in steps.items()
     ]
     lines += [
+        "",
+        "A step shows in the frame of its moment; a delay of 0 means that very frame. Without a step another field of",
+        f"view was believed {result['layout']['none']['a_minute']:.1f} times a minute.",
         "",
         "## Cost",
         "",
         "Processor time of a frame at 1280x1024, median and p95: "
         + "; ".join(f"{kind} {each['median']:.2f} and {each['p95']:.2f} ms" for kind, each in cost.items())
-        + ".",
+        + ". (As measured when this page was written, perhaps beside other programs.)",
         "",
     ]
     return "\n".join(lines)
