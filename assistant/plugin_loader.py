@@ -39,6 +39,9 @@ _EXTRA_OF = {
     "onnxscript": "train",
     "safetensors": "train",
     "matplotlib": "train",
+    "pyarrow": "archive",
+    "pydicom": "archive",
+    "ray": "ray",
 }
 
 

@@ -152,9 +152,12 @@ def glance_at(pixels: UInt8Array) -> Glance:
 def regions(tissue: Mask) -> list[Region]:
     """Parts that show echoes and are large enough for an image, the largest first."""
     height, width = tissue.shape
-    count, _, stats, _ = cv2.connectedComponentsWithStats(tissue, connectivity=4, ltype=cv2.CV_16U)
+    # Every second pixel is enough for what is at least 13 wide and high, and takes a quarter of the time.
+    half = np.ascontiguousarray(tissue[::2, ::2])
+    count, _, stats, _ = cv2.connectedComponentsWithStats(half, connectivity=4, ltype=cv2.CV_16U)
     found = []
-    for left, top, wide, high, area in stats[1:count].tolist():
+    for left, top, wide, high, area in (stats[1:count] * (2, 2, 2, 2, 4)).tolist():
+        high, wide = min(high, height - top), min(wide, width - left)
         if high >= _LEAST_SIDE * height and wide >= _LEAST_SIDE * width:
             found.append(Region((top, left, top + high, left + wide), area))
     return sorted(found, key=lambda region: -region.area)
@@ -171,8 +174,9 @@ def find_layout(glance: Glance, screen_px: tuple[int, int], tissue: Mask | None 
     seen = glance.tissue if tissue is None else tissue
     # Logos and lines of words that touch the image are no part of it.
     broad = np.asarray(cv2.morphologyEx(seen, cv2.MORPH_OPEN, np.ones((_BROAD, _BROAD), np.uint8)), np.uint8)
-    seen = broad if regions(broad) else seen
-    parts = regions(seen)
+    parts = regions(broad)
+    seen = broad if parts else seen
+    parts = parts or regions(seen)
     if not parts:
         return None
     # Fluid may cut an image in two; what lies beside the largest part and is much smaller belongs to it all the same.
