@@ -65,10 +65,18 @@ class FrameResult:
 @app.command("run")
 def run_model(
     model: Model,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images and videos.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Images and videos; with --out also sessions, DICOM, folders."),
+    ],
     backend: Annotated[list[str] | None, typer.Option(help="Engine; repeat to name the next to try.")] = None,
     threads: Threads = None,
     as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="An archive: rows to FILE.parquet or FILE.jsonl, resumable.")] = None,
+    ray: Annotated[str | None, typer.Option(help="With --out: on the Ray cluster at this address, or 'local'.")] = None,
+    watch_screen: Annotated[
+        bool, typer.Option(help="With --out: abstain where the screen shows no single B-mode image.")
+    ] = True,
 ) -> None:
     """Name the plane in images and in each frame of videos."""
     from assistant.admission import load_engine
@@ -76,6 +84,15 @@ def run_model(
 
     bundle = read_bundle(model_path(model))
     settings = load_config(None, {"backends": backend or None, "threads": threads})
+    if out is not None:
+        from assistant.offline.command import run_archive
+        from assistant.offline.run import Judge
+
+        judge = Judge(bundle, settings.backends, watch_screen)
+        run_archive(files, judge, out, processors=threads or os.cpu_count() or 1, ray=ray, as_json=as_json)
+        return
+    if ray is not None:
+        raise ConfigError("--ray is for archives: give --out FILE.parquet or FILE.jsonl too")
     engine = load_engine(bundle, settings.backends, settings.threads)
     with closing(engine.backend):
         for refusal in engine.refusals:

@@ -30,6 +30,7 @@ class RunConfig(BaseModel):
         lockstep: infer every frame, waiting where needed, as fast as the machine can.
         seconds: end by itself after so many seconds (of the recording's time in lock-step).
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
+        watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
     """
 
@@ -48,6 +49,7 @@ class RunConfig(BaseModel):
     lockstep: bool = False
     seconds: float | None = Field(None, gt=0)
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
+    watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
 
 

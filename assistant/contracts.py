@@ -321,10 +321,17 @@ class Backend(Protocol):
 
 
 class Abstention(StrEnum):
-    """Why no plane is named."""
+    """Why no plane is named. From ``TWO_IMAGES`` on: the screen shows something else than one B-mode image."""
 
     LOW_CONFIDENCE = "low confidence"
     NOT_FINITE = "model output not finite"
+    TWO_IMAGES = "two images"
+    COLOUR_DOPPLER = "colour Doppler"
+    STRIP = "PW or M-mode"
+    VOLUME = "3D/4D"
+    STORED_IMAGE = "stored image"
+    MENU = "menu"
+    NO_IMAGE = "no ultrasound image"
 
 
 @dataclass(frozen=True, slots=True)

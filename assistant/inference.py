@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from assistant.contracts import Clock, Decision, Float32Array, Frame, Guidance, ModelBundle
+from assistant.contracts import Clock, Decision, Float32Array, Frame, Guidance, ModelBundle, TimelineEvent
 from assistant.decision import TemporalFilter, decide, probabilities
 from assistant.latency import LatencyLog
 from assistant.preprocess import Preprocessor
+from assistant.screen_mode import ScreenReading, ScreenWatch
 
 
 class InferenceStep:
@@ -25,6 +26,10 @@ class InferenceStep:
         clock: the run's clock.
         latency: where the time of each stage is noted.
         sector_crop: see ``DeviceInfo``; None: the model's own crop.
+        screen: abstains while the screen shows something else than one B-mode image; None: nobody looks.
+
+    Attributes:
+        noticed: what became of the screen with the last frame, for the timeline; None when nothing did.
     """
 
     def __init__(
@@ -34,14 +39,18 @@ class InferenceStep:
         clock: Clock,
         latency: LatencyLog,
         sector_crop: tuple[float, float, float, float] | None = None,
+        screen: ScreenWatch | None = None,
     ) -> None:
+        self.noticed: TimelineEvent | None = None
         self._bundle = bundle
         self._infer = infer
         self._clock = clock
         self._latency = latency
         spec = bundle.preprocessing
         self._preprocess = Preprocessor(spec if sector_crop is None else replace(spec, crop=sector_crop))
+        self._batch = np.empty((1, 1, spec.height_px, spec.width_px), np.float32)
         self._filter = TemporalFilter()
+        self._screen = screen
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:
         """Guidance for one frame.
@@ -55,16 +64,27 @@ class InferenceStep:
         Raises:
             BackendError: no engine is left that can answer.
         """
+        began_ns = self._clock.now_ns()
+        reading = None if self._screen is None else self._screen(frame, scene)
+        self.noticed = None if reading is None or not reading.changed else _screen_event(frame, reading)
         started_ns = self._clock.now_ns()
-        batch = self._preprocess(frame.pixels)
+        batch = self._preprocess(frame.pixels, out=self._batch)
         preprocessed_ns = self._clock.now_ns()
         outputs = self._infer(batch)
         inferred_ns = self._clock.now_ns()
         probability = probabilities(outputs["logits"], self._bundle.temperature)[0]
-        decision = self._decide(probability, frame, scene)
-        gaze_map = gaze_density(outputs["gaze_logits"][0]) if self._bundle.has_gaze else None
+        instead_of_b_mode = None if reading is None else reading.mode
+        if instead_of_b_mode is None:
+            decision = self._decide(probability, frame, scene)
+        else:
+            decision = replace(decide(probability, self._bundle), plane=None, abstention=instead_of_b_mode)
+            self._filter = TemporalFilter()  # what comes after is no continuation of what was before
+        gaze_map = (
+            gaze_density(outputs["gaze_logits"][0]) if self._bundle.has_gaze and instead_of_b_mode is None else None
+        )
         ready_ns = self._clock.now_ns()
         for stage, duration_ns in (
+            ("screen", started_ns - began_ns),
             ("preprocess", preprocessed_ns - started_ns),
             ("inference", inferred_ns - preprocessed_ns),
             ("decision", ready_ns - inferred_ns),
@@ -86,6 +106,24 @@ class InferenceStep:
 
     def _decide(self, probability: Float32Array, frame: Frame, scene: int) -> Decision:
         return decide(self._filter(probability, frame.captured_ns, (frame.stream, scene)), self._bundle)
+
+
+def _screen_event(frame: Frame, reading: ScreenReading) -> TimelineEvent:
+    """What the screen shows from this frame on."""
+    layout = reading.layout
+    return TimelineEvent(
+        frame.captured_ns,
+        "event",
+        {
+            "event": "screen",
+            "frame_index": frame.index,
+            "mode": "B-mode" if reading.mode is None else reading.mode,
+            "shape": None if layout is None else layout.shape,
+            "edges_deg": None if layout is None else list(layout.edges_deg),
+            "rect_px": None if layout is None else list(layout.rect_px),
+            "outline_px": None if layout is None else [list(corner) for corner in layout.outline],
+        },
+    )
 
 
 def gaze_density(gaze_logits: Float32Array) -> Float32Array | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from assistant.contracts import (
     AudioBlock,
@@ -33,8 +34,16 @@ POLL_S = 0.1
 Loop = Callable[[], None]
 SceneFrame = tuple[Frame, int]
 OnGuidance = Callable[[Guidance], None]
-Step = Callable[[Frame, int, int], Guidance]
-"""See ``InferenceStep``."""
+
+
+class Step(Protocol):
+    """What makes guidance of a frame: see ``InferenceStep``."""
+
+    @property
+    def noticed(self) -> TimelineEvent | None:
+        """What the last frame's screen told that the timeline should hold; None: nothing new."""
+
+    def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance: ...
 
 
 def capture_video(
@@ -106,6 +115,8 @@ def infer_newest(
         state.guidance_ready(guidance, previous)
         previous = guidance
         if recorder is not None:
+            if step.noticed is not None:
+                recorder.put(step.noticed)
             recorder.put(guidance)
         if on_guidance is not None:
             on_guidance(guidance)
@@ -156,6 +167,8 @@ def run_lockstep(
         state.guidance_ready(guidance, previous)
         previous = guidance
         if recorder is not None:
+            if step.noticed is not None:
+                recorder.put(step.noticed)
             recorder.put(guidance)
         if on_guidance is not None:
             on_guidance(guidance)

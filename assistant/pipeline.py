@@ -38,6 +38,7 @@ from assistant.open_sources import open_sources
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
+from assistant.screen_mode import ScreenWatch
 from assistant.session.merge import merged
 from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
@@ -90,7 +91,8 @@ def start_run(
         )
         step: Step | None = None
         if bundle is not None and engine is not None:
-            step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop)
+            screen = ScreenWatch() if config.watch_screen else None
+            step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop, screen)
 
         recorder = writer = None
         if config.record is not None:

@@ -48,6 +48,8 @@ _EXTRA_OF = {
     "matplotlib": "train",
     "tensorboardX": "train",
     "jinja2": "train",
+    "pyarrow": "archive",
+    "ray": "ray",
 }
 
 

@@ -7,12 +7,13 @@ and skips what came meanwhile.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from assistant.contracts import Clock, Frame, Guidance, Publisher
+from assistant.contracts import Clock, Frame, Guidance, Publisher, TimelineEvent
 from assistant.errors import PluginError, SonocueError
 from assistant.latest_slot import LatestSlot
+from assistant.loops import Step
 from assistant.plugin_loader import load_plugin
 from assistant.state import RunState
 
@@ -105,9 +106,14 @@ class PublisherWorker:
 class PublishingStep:
     """An inference step whose guidance goes to publishers too."""
 
-    def __init__(self, step: Callable[[Frame, int, int], Guidance], workers: Sequence[PublisherWorker]) -> None:
+    def __init__(self, step: Step, workers: Sequence[PublisherWorker]) -> None:
         self._step = step
         self._workers = workers
+
+    @property
+    def noticed(self) -> TimelineEvent | None:
+        """See ``loops.Step``."""
+        return self._step.noticed
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:
         """See ``InferenceStep``."""

@@ -51,13 +51,13 @@ class Cine:
 
 
 def preprocessor(crop: Crop | None, config: DataConfig) -> Preprocessor:
-    """What makes a frame of an image. Mean 0 and deviation 1: grey levels stay, the network's own come in training."""
-    return Preprocessor(Preprocessing(crop or WHOLE_IMAGE, config.height_px, config.width_px, mean=0.0, std=1.0))
+    """What makes a frame of an image; the network's own normalisation comes in training."""
+    return Preprocessor(Preprocessing(crop or WHOLE_IMAGE, config.height_px, config.width_px))
 
 
 def shrunk(preprocess: Preprocessor, pixels: UInt8Array) -> UInt8Array:
     """An image ``(H, W)`` or ``(H, W, 3)`` RGB as a frame, uint8 grey."""
-    return np.asarray(preprocess(pixels)[0, 0].astype(np.uint8), np.uint8)
+    return preprocess.resized(pixels).copy()
 
 
 def as_recording(source: Source, cine: Cine, class_list: ClassList) -> tuple[Recording, tuple[str, ...]]:

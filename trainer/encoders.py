@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from monai.networks.nets import ResNet, SEResNext50
 from torch import Tensor, nn
 
 from assistant.contracts import Preprocessing, UInt8Array
+from assistant.preprocess import normalised
 from assistant.speech import N_MELS
 from trainer.config import EncoderConfig
 
@@ -57,7 +57,7 @@ def channels_last(network: M) -> M:
 
 def network_input(pixels: UInt8Array, spec: Preprocessing) -> Tensor:
     """Kept frames, uint8 of any shape, as the network's float32 input: what ``Preprocessor`` makes of them live."""
-    return torch.from_numpy((pixels.astype(np.float32) - np.float32(spec.mean)) * np.float32(1 / spec.std))
+    return torch.from_numpy(normalised(pixels, spec))
 
 
 class ResidualEncoder(nn.Module):

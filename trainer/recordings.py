@@ -129,15 +129,15 @@ def read_session(
         raise SessionError(f"session '{path}': expected video, got {len(times_ns)} frames")
     crop = crop or reader.header.sector_crop or WHOLE_IMAGE
     kept = nearest_to_grid(times_ns, config.frames_hz)
-    # Mean 0 and standard deviation 1 leave grey levels as they are; the network's own normalisation comes in training.
-    preprocess = Preprocessor(Preprocessing(crop, config.height_px, config.width_px, mean=0.0, std=1.0))
+    # Grey levels are kept as they are; the network's own normalisation comes in training.
+    preprocess = Preprocessor(Preprocessing(crop, config.height_px, config.width_px))
     frames: UInt8Array = np.empty((len(kept), config.height_px, config.width_px), np.uint8)
     height_px = width_px = 0
     wanted = iter(enumerate(kept))
     row, position = next(wanted)
     for at, frame in enumerate(reader.frames(grey=True)):
         if at == position:
-            frames[row] = preprocess(frame.pixels)[0, 0].astype(np.uint8)
+            frames[row] = preprocess.resized(frame.pixels)
             height_px, width_px = frame.height_px, frame.width_px
             row, position = next(wanted, (0, -1))
 

@@ -135,9 +135,8 @@ def read_still(file: Path, config: DataConfig) -> UInt8Array | str:
     cleaned = clean(np.ascontiguousarray(pixels, np.uint8))
     if isinstance(cleaned, Rejection):
         return cleaned.reason
-    as_grey_levels = Preprocessing(WHOLE_IMAGE, config.height_px, config.width_px, mean=0.0, std=1.0)
-    frame: UInt8Array = Preprocessor(as_grey_levels)(cleaned.image)[0, 0].astype(np.uint8)
-    return frame
+    whole = Preprocessing(WHOLE_IMAGE, config.height_px, config.width_px)
+    return Preprocessor(whole).resized(cleaned.image)
 
 
 def _prepare(

@@ -24,6 +24,17 @@ _REASONS = {
     Abstention.NOT_FINITE: "The model gave no usable number",
 }
 
+_NOT_B_MODE = {
+    Abstention.TWO_IMAGES: "Two images",
+    Abstention.COLOUR_DOPPLER: "Colour Doppler",
+    Abstention.STRIP: "PW or M-mode",
+    Abstention.VOLUME: "3D/4D",
+    Abstention.STORED_IMAGE: "Stored image",
+    Abstention.MENU: "Menu",
+    Abstention.NO_IMAGE: "No ultrasound image",
+}
+"""What the screen shows instead of one B-mode image."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -71,6 +82,9 @@ def statement(snapshot: Snapshot) -> Statement:
     decision = guidance.decision
     confidence = round(100 * decision.confidence)
     age_ms = None if snapshot.guidance_age_ms is None else round(snapshot.guidance_age_ms)
+    if decision.plane is None and decision.abstention in _NOT_B_MODE:
+        shows = _NOT_B_MODE[decision.abstention]
+        return Statement("abstains", "Model abstains", shows, "It knows single live B-mode images only", None, age_ms)
     if decision.plane is None:
         reason = (
             _REASONS.get(decision.abstention, str(decision.abstention)) if decision.abstention else "No reason given"

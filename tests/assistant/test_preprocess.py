@@ -1,12 +1,14 @@
 """Preprocessing against the definition written out in NumPy."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.contracts import Preprocessing
-from assistant.preprocess import Preprocessor
+from assistant.preprocess import Preprocessor, normalised
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -87,3 +89,46 @@ def test_crop_stays_inside_and_is_never_empty(height, width, crop):
     assert 0 <= top < bottom <= height
     assert 0 <= left < right <= width
     assert np.isfinite(preprocess(np.zeros((height, width), np.uint8))).all()
+
+
+def test_frames_that_training_keeps_become_what_live_gives():
+    """Resize now and normalise later, many at once, is bit for bit what a live frame goes through."""
+    spec = Preprocessing((0.1, 0.2, 0.9, 0.7), 24, 32, mean=93.7, std=41.3)
+    preprocess = Preprocessor(spec)
+    images = [image(90, 130, seed=seed) for seed in range(4)]
+    kept = np.stack([preprocess.resized(each).copy() for each in images])
+    live = np.concatenate([preprocess(each) for each in images])
+    np.testing.assert_array_equal(normalised(kept[:, None], spec), live)
+
+
+def test_image_normalisation_of_several_at_once_is_refused():
+    with pytest.raises(ValueError, match="one image"):
+        normalised(np.zeros((2, 8, 8), np.uint8), Preprocessing(WHOLE, 8, 8, "image"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("normalisation", ["fixed", "image"])
+def test_nothing_is_allocated_from_frame_to_frame(channels, normalisation):
+    """The frame has 1.3 million pixels; what is left are Python's own small objects."""
+    preprocess = Preprocessor(Preprocessing((0.1, 0.1, 0.9, 0.9), 224, 288, normalisation, scale=2.0))
+    out = np.empty((1, 1, 224, 288), np.float32)
+    pixels = image(1024, 1280, channels)
+    preprocess(pixels, out=out)
+    buffer = preprocess.resized(pixels)
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            preprocess(pixels, out=out)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4096
+    assert preprocess.resized(pixels) is buffer
+    assert out[0, 0].std() > 0
+
+
+def test_another_size_of_image_needs_no_new_preprocessor():
+    preprocess = Preprocessor(Preprocessing(WHOLE, 8, 8))
+    for height, width in ((40, 60), (20, 30), (40, 60)):
+        fresh = Preprocessor(Preprocessing(WHOLE, 8, 8))(image(height, width))
+        np.testing.assert_array_equal(preprocess(image(height, width)), fresh)

@@ -25,7 +25,13 @@ def test_an_abstention_says_so_and_names_no_plane(reason):
     assert "abstains" in now.kicker
     assert now.detail
     assert "lips" not in f"{now}".lower(), "the best guess must not stand on the screen"
-    assert (now.confidence is None) == (reason is Abstention.NOT_FINITE)
+    assert (now.confidence is None) == (reason is not Abstention.LOW_CONFIDENCE)
+
+
+def test_each_mode_of_the_screen_is_named_in_large_words():
+    modes = [reason for reason in Abstention if reason not in (Abstention.LOW_CONFIDENCE, Abstention.NOT_FINITE)]
+    headlines = [said(None, abstention=mode).headline.lower() for mode in modes]
+    assert headlines == [str(mode).lower() for mode in modes]
 
 
 def test_background_is_no_plane():
