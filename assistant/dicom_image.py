@@ -52,11 +52,11 @@ def frame_times_s(header: pydicom.Dataset, path: Path) -> Float64Array:
     """Seconds of each frame since the first, ``(n,)`` (DICOM PS3.3, C.7.6.5).
 
     Raises:
-        SourceError: it is one image only, or does not say when its frames were taken.
+        SourceError: it does not say when its frames were taken.
     """
     count = int(header.get("NumberOfFrames") or 1)
     if count < 2:
-        raise SourceError(f"'{path}': expected a cine, got one image")
+        return np.zeros(1)
     if vector := header.get("FrameTimeVector"):
         times_ms = np.cumsum(np.asarray(vector, np.float64)).astype(np.float64)
         if len(times_ms) != count or not (np.diff(times_ms) > 0).all():

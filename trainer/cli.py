@@ -409,7 +409,7 @@ def _read_evaluation(run: Path) -> Evaluation:
 
 @contextmanager
 def _epochs(step: str, count: int, run: Path, *, first: bool = True) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    """A progress bar, moved by each epoch's figures; they are printed too, and the first writes them for TensorBoard."""
+    """A progress bar, moved by each epoch's figures; these are printed too, and kept for TensorBoard by the first."""
     from trainer.tensorboard_log import FOLDER, tensorboard_log
 
     with Progress(*_BAR, console=_console) as progress, tensorboard_log(run / FOLDER / step) as write:

@@ -26,6 +26,8 @@ def read_dicom(source: Source, config: DataConfig) -> Cine:
         dicom_image.check_coding(header, source.path)
     except SourceError as error:
         raise TrainingError(str(error)) from error
+    if len(times_s) < 2:
+        raise TrainingError(f"'{source.path}': expected a cine, got one image")
     kept = nearest_to_grid(np.round(times_s * 1e9).astype(np.int64), config.frames_hz)
     return _cine(header, source, config, times_s[kept], dicom_image.images(header, kept.tolist()))
 

@@ -1,4 +1,4 @@
-"""A DICOM cine as a device (``dicom:FILE``): the images of a multi-frame file in their own time, without sound.
+"""A DICOM cine as a device (``dicom:FILE``): its image, or its images in their own time, without sound.
 
 The file's own ultrasound region becomes the sector, so that the network sees what it was trained on. Who the patient is
 is not read. One thread reads; an image is decoded on it when it is asked for.
@@ -49,7 +49,7 @@ class DicomCine:
             streams=frozenset({"video"}),
             width_px=first.width_px,
             height_px=first.height_px,
-            fps=round((len(times_ns) - 1) * 1e9 / (times_ns[-1] - times_ns[0]), 3),
+            fps=round((len(times_ns) - 1) * 1e9 / max(times_ns[-1] - times_ns[0], 1), 3),
             paced=self._paced,
             sector_crop=crop,
             notes={
