@@ -75,7 +75,7 @@ class Result:
 
 def fingerprint(dataset: Dataset, config: TrainConfig) -> str:
     """12 hexadecimal digits that change with the budget and with the recordings, not with which rows are asked for."""
-    settings = config.model_dump(mode="json", exclude={"table"})
+    settings = config.model_dump(mode="json", exclude={"table", "compute"})
     recordings = [(recording.session_id, len(recording.frames)) for recording in dataset.recordings]
     return hashlib.sha256(json.dumps([settings, recordings], sort_keys=True).encode()).hexdigest()[:12]
 
