@@ -23,7 +23,7 @@ from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, netwo
 from trainer.evaluate import predict
 from trainer.losses import admissible_nll, gaze_kl
 from trainer.recordings import UNLABELLED
-from trainer.run_folder import WEIGHTS, History, load_weights, save_history, save_weights
+from trainer.run_folder import TEACHER, WEIGHTS, History, load_weights, save_history, save_weights
 
 Report = Callable[[Mapping[str, float]], None]
 """Told the figures of each epoch when it ends."""
@@ -88,6 +88,7 @@ def finetune(dataset: Dataset, config: TrainConfig, pretrained: Path | None, fol
         optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
     )
     averaged = AveragedCopy(network, settings.ema)
+    (folder / TEACHER).unlink(missing_ok=True)
     model, optimiser = fabric.setup(network, optimiser)
 
     history: list[dict[str, float]] = []

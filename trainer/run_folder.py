@@ -7,7 +7,7 @@
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; distillation
-                           writes into finetune/ too
+                           writes into finetune/ too, with teacher.json
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
     model/                 the exported model folder
@@ -37,6 +37,7 @@ History = Sequence[Mapping[str, float]]
 """One mapping an epoch, of figures by name."""
 
 WEIGHTS = "weights.safetensors"
+TEACHER = "teacher.json"
 _LIBRARIES = ("sonocue", "torch", "monai", "lightning-fabric", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
 
 
