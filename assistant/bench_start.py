@@ -9,29 +9,37 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+from assistant.contracts import Precision
 
 
 def main() -> None:
     """Load, compare with golden frames, guide one frame; tell it in one JSON line."""
     model, backend, precision, threads = sys.argv[1:]
-    from assistant.admission import load_engine
+    from assistant.admission import FRAMES_AT_START, compare, create_backend
+    from assistant.admission_record import remember, was_admitted
     from assistant.bundle import read_bundle
+    from assistant.network_check import check_network
 
     before_kb = _memory_kb("VmRSS")
     started_s = time.perf_counter()
     bundle = read_bundle(Path(model))
-    chosen = {kind: file for kind, file in bundle.onnx.items() if kind == precision}
-    engine = load_engine(replace(bundle, onnx=chosen), [backend], int(threads))
+    kind: Precision = "int8" if precision == "int8" else "float"
+    # As ``admission.admit``, but nobody is refused: random weights bear quantisation worse than trained ones.
+    check_network(bundle.onnx[kind], bundle)
+    engine = create_backend(backend, int(threads))
+    description = engine.load(bundle, kind)
+    agreement = compare(engine, bundle, FRAMES_AT_START if was_admitted(bundle, description) else None)
+    remember(bundle, description, agreement)
     loaded_s = time.perf_counter() - started_s
     spec = bundle.preprocessing
-    engine.backend.infer(np.zeros((1, 1, spec.height_px, spec.width_px), np.float32))
+    engine.infer(np.zeros((1, 1, spec.height_px, spec.width_px), np.float32))
     memory_mb = (_memory_kb("VmHWM") - before_kb) / 1024
     print(json.dumps({"load_s": loaded_s, "memory_mb": memory_mb}), flush=True)  # noqa: T201 - for the parent
-    engine.backend.close()
+    engine.close()
 
 
 def _memory_kb(kind: str) -> int:

@@ -28,7 +28,7 @@ from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, netwo
 from trainer.finetune import Finetuned, Report
 from trainer.losses import distillation_kl, gaze_kl
 from trainer.recordings import Recording
-from trainer.run_folder import WEIGHTS, load_weights, save_history, save_weights
+from trainer.run_folder import TEACHER, WEIGHTS, load_weights, save_history, save_weights, write_json
 from trainer.stored_array import gather
 
 _VALIDATION_FRAMES = 512
@@ -39,12 +39,14 @@ class Teacher:
     """A trained network and how its input is made.
 
     Attributes:
+        name: of its model.
         network: in evaluation mode, without gradients.
         classes: in the order of its logits.
         preprocessing: of its input.
         has_gaze: its gaze decoder learned something.
     """
 
+    name: str
     network: GuidanceNetwork
     classes: tuple[str, ...]
     preprocessing: Preprocessing
@@ -67,7 +69,7 @@ def load_teacher(run: Path) -> Teacher:
     except RuntimeError as error:
         raise TrainingError(f"weights '{weights}' are of another network than '{run}/config.toml' names") from error
     network.eval().requires_grad_(False)
-    return Teacher(channels_last(network), block.classes, block.preprocessing.to_contract(), block.has_gaze)
+    return Teacher(block.name, channels_last(network), block.classes, block.preprocessing.to_contract(), block.has_gaze)
 
 
 def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Path, report: Report) -> Finetuned:
@@ -105,6 +107,7 @@ def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Pat
     model, optimiser = fabric.setup(student, optimiser)
     model.mark_forward_method("answer")
 
+    write_json(folder / TEACHER, {"teacher": teacher.name})  # for the model card
     history: list[dict[str, float]] = []
     best = 0
     for epoch in range(settings.epochs):

@@ -6,6 +6,7 @@ validation subjects, and what is lost is measured on the test subjects. Called b
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from trainer.model_card import model_card
 from trainer.onnx_files import run_onnx, to_onnx
 from trainer.quantise import Loss, Quantiser, relative_error, search
 from trainer.recordings import MEL_HOP_S
-from trainer.run_folder import load_weights
+from trainer.run_folder import TEACHER, load_weights
 
 _GOLDEN_FRAMES = 16
 _COMPARED_FRAMES = 400
@@ -125,7 +126,9 @@ def export(
             training_data=training_data,
             onnx={precision: files[precision] for precision in config.export.precisions},
             golden={"image": compared[golden], **{name: output[golden] for name, output in by_float.items()}},
-            card=model_card(dataset, config, evaluation, cost, "gaze_logits" in outputs, training_data),
+            card=model_card(
+                dataset, config, evaluation, cost, "gaze_logits" in outputs, training_data, _teacher(weights)
+            ),
             extra_files=extra,
         )
     return Exported(bundle, cost)
@@ -180,6 +183,17 @@ def _quantise(
         same_golden, twin_cc = _agreement({k: v[golden] for k, v in expected.items()}, twin)
         symmetric = same_golden >= LEAST_SAME_PLANE and twin_cc >= LEAST_GAZE_CORRELATION
     return Int8Cost(same_plane, gaze_cc, chosen.left_in_float, len(quantiser.layers), symmetric)
+
+
+def _teacher(weights: Path) -> str | None:
+    """Name of the model that these weights were distilled from, if they were."""
+    file = weights.with_name(TEACHER)
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["teacher"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"'{file}' cannot be read: {error}") from error
 
 
 def _training_data(dataset: Dataset) -> str:

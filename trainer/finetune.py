@@ -27,7 +27,7 @@ from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, netwo
 from trainer.evaluate import predict
 from trainer.losses import admissible_nll, gaze_kl
 from trainer.recordings import UNLABELLED
-from trainer.run_folder import WEIGHTS, History, load_weights, save_history, save_weights
+from trainer.run_folder import TEACHER, WEIGHTS, History, load_weights, save_history, save_weights
 from trainer.splits import evenly
 
 _LOOKED_AT = 1500
@@ -106,6 +106,7 @@ def finetune(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [settings.learning_rate, encoder_rate], total_steps=settings.epochs * steps
     )
+    (folder / TEACHER).unlink(missing_ok=True)
     model, optimiser = fabric.setup(network, optimiser)
     averaged = AveragedCopy(network, settings.ema)
 

@@ -24,6 +24,7 @@ def model_card(
     int8: Int8Cost | None,
     has_gaze: bool,
     training_data: str,
+    teacher: str | None,
 ) -> str:
     """Markdown with the figures of this very model."""
     phantom = dataset.origin == "phantom"
@@ -34,6 +35,9 @@ def model_card(
         else ""
     )
     start = "contrastive pretraining on video and speech" if _pretrained(config) else "random weights"
+    how = f"begun from: {start}; then both heads together"
+    if teacher is not None:
+        how = f"distilled from the model {teacher}: its answers on these frames, no labels; begun from random weights"
     planes, calibration, split = evaluation.planes, evaluation.calibration, dataset.split
     parts = [
         f"# {config.export.name}\n",
@@ -44,7 +48,7 @@ def model_card(
         f"- Learned from: {training_data}.",
         f"- Split by subject: {len(split.train)} to train, {len(split.validation)} to choose and calibrate, "
         f"{len(split.test)} for the figures below.",
-        f"- Begun from: {start}; then both heads together. Seed {config.seed}.",
+        f"- {how[0].upper()}{how[1:]}. Seed {config.seed}.",
         f"- Network: {_network(config)}, input {config.data.height_px}x{config.data.width_px}, one channel.",
         f"- Temperature {evaluation.temperature}; abstains below a confidence of {evaluation.abstain_below}. Both were "
         "chosen on the validation subjects.\n",

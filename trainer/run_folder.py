@@ -7,7 +7,7 @@
     prepared/              the recordings as arrays (``collection``), when SESSIONS was not prepared
     cache/                 prepared still images
     pretrain/ finetune/    weights.safetensors, and history.json and history.png, new after each epoch; checkpoint.pt to
-                           go on from; distillation writes into finetune/ too
+                           go on from; distillation writes into finetune/ too, with teacher.json
     tensorboard/           the figures of each epoch, for ``tensorboard --logdir``
     alignment/             alignment.json, offsets.png
     evaluation.json        all figures
@@ -39,6 +39,7 @@ History = Sequence[Mapping[str, float]]
 """One mapping an epoch, of figures by name."""
 
 WEIGHTS = "weights.safetensors"
+TEACHER = "teacher.json"
 _LIBRARIES = ("sonocue", "torch", "monai", "lightning-fabric", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
 
 

@@ -79,6 +79,7 @@ def test_a_smaller_student_answers_as_its_teacher_and_no_label_was_looked_at(
     told = []
     made = distill(teacher, unlabelled, small, tmp_path / "finetune", told.append)
     assert len(told) == 4
+    assert (tmp_path / "finetune" / "teacher.json").read_text().split() == ["{", '"teacher":', '"teacher"', "}"]
     assert told[-1]["validation_loss"] < told[0]["validation_loss"]
     assert (tmp_path / "finetune" / "history.png").read_bytes().startswith(b"\x89PNG")
 
