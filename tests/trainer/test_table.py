@@ -77,13 +77,9 @@ def test_every_row_is_a_config_that_is_allowed():
         assert with_changes(wide, 1, changes or {}).seed == 1
 
 
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [(["random init", "full metod"], "no row is called 'full metod'"), ([], "order_weight needs data.clip_frames")],
-)
-def test_a_row_that_cannot_be_made_is_one_line_before_anything_is_trained(dataset, tmp_path, rows, said):
-    with pytest.raises(TrainingError, match=said):
-        make_table(dataset, config(table={"rows": rows}), tmp_path / "table", pytest.fail)
+def test_a_row_that_does_not_exist_is_one_line_before_anything_is_trained(dataset, tmp_path):
+    with pytest.raises(TrainingError, match="no row is called 'full metod'"):
+        make_table(dataset, config(table={"rows": ["random init", "full metod"]}), tmp_path / "table", pytest.fail)
     assert not (tmp_path / "table").exists()
 
 
