@@ -105,7 +105,8 @@ def dataset(draw_bar):
 
 @pytest.fixture(scope="module")
 def network(dataset, tmp_path_factory):
-    pretrained = pretrain(dataset, config(), tmp_path_factory.mktemp("pretrain"), lambda figures: None)
+    longer = config(pretrain={"epochs": 20})
+    pretrained = pretrain(dataset, longer, tmp_path_factory.mktemp("pretrain"), lambda figures: None)
     return load_encoders(pretrained.weights, config())
 
 
