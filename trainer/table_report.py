@@ -17,6 +17,7 @@ from assistant.metrics import EPSILON
 from trainer.config import TrainConfig
 from trainer.data import Dataset
 from trainer.plots import plot_by_share
+from trainer.splits import evenly
 from trainer.table import Result
 
 GAZE = {"nss": "NSS", "kl": "KL", "cc": "CC", "sim": "SIM", "auc_judd": "AUC-Judd"}
@@ -34,6 +35,7 @@ def about(dataset: Dataset, config: TrainConfig, config_file: Path) -> str:
         for part, word in (("train", "train"), ("validation", "validate"), ("test", "test"))
     )
     data, pretrain = config.data, config.pretrain
+    labelled = len(evenly(dataset.split.train, config.finetune.labelled_subjects))
     return (
         f"Made by `sonocue train table {config_file} SESSIONS RUN` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} "
         f"cores of {platform.machine()}, torch {version('torch')}, {config.threads} thread(s) a row.\n\n"
@@ -41,8 +43,8 @@ def about(dataset: Dataset, config: TrainConfig, config_file: Path) -> str:
         f"{data.width_px}x{data.height_px}, {data.frames_hz:g} a second; encoder {config.encoder.name}, widths "
         f"{', '.join(map(str, config.encoder.widths))}. Pretraining: {pretrain.epochs} epochs, batches of "
         f"{pretrain.recordings} recordings x {pretrain.windows} windows. Fine-tuning: {config.finetune.epochs} epochs "
-        f"of {config.finetune.frames_per_epoch} frames. Gaze: sigma {data.gaze_sigma:g} of the width, samples within "
-        f"{data.gaze_window_s:g} s, epsilon {EPSILON:g}.\n"
+        f"of {config.finetune.frames_per_epoch} frames, labels of {labelled} training subjects. Gaze: "
+        f"sigma {data.gaze_sigma:g} of the width, samples within {data.gaze_window_s:g} s, epsilon {EPSILON:g}.\n"
     )
 
 
@@ -61,7 +63,7 @@ def report(results: Sequence[Result], about: str, plot_name: str) -> str:
         f"Each figure is mean ± standard deviation over seeds of weights and drawing, here {seeds}; the split by "
         "subject is one and fixed. All rows have the same budget.\n",
         "## Standard planes\n",
-        "Macro F1 (background included) on the test subjects, by the share of the training subjects' labelled frames. "
+        "Macro F1 (background included) on the test subjects, by the share of the labelled subjects' frames. "
         "Linear probe and k-NN look at the frozen encoder, with all labels.\n",
         _planes(results),
         f"![Macro F1 by share of the labels]({plot_name})\n",
