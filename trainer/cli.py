@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from assistant.errors import TrainingError
+from trainer.progress import BAR, CONSOLE, epoch_bar, say_where_plots_are
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -45,15 +45,6 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the ru
 Again = Annotated[
     bool, typer.Option("--again", help="Begin from the start; else it goes on where it stopped, or is not done twice.")
 ]
-
-_console = Console(stderr=True)
-_BAR = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeElapsedColumn(),
-    TimeRemainingColumn(),
-)
 
 
 @app.command("prepare")
@@ -103,8 +94,8 @@ def distill_command(
     config, dataset = _begin(config_file, sessions, run)
     from trainer.distill import distill, load_teacher
 
-    _say_where_plots_are(run / "finetune")
-    with _epochs("distill", config.distill.epochs, run) as report:
+    say_where_plots_are(run / "finetune")
+    with epoch_bar("distill", config.distill.epochs, run) as report:
         distill(load_teacher(teacher), dataset, config, run / "finetune", report)
 
 
@@ -160,21 +151,21 @@ def align_command(
     from trainer.run_folder import without_nan, write_json
 
     network = load_encoders(_pretrained_weights(run), config)
-    with _console.status("Shifting speech against images ..."):
+    with CONSOLE.status("Shifting speech against images ..."):
         found = align(network, dataset, config, reach_s=reach, shift_s=shift)
     for offset in found.offsets:
         edge = "; at the edge of the reach, so it may be more" if offset.at_the_edge else ""
-        _console.print(
+        CONSOLE.print(
             f"  {offset.session_id}: sound {offset.offset_s:+.2f} s late, similarity leads by {offset.lead:.3f}{edge}",
             highlight=False,
         )
     for name in found.left_out:
-        _console.print(f"  left out: {name}: too little speech", highlight=False)
+        CONSOLE.print(f"  left out: {name}: too little speech", highlight=False)
     folder = run / "alignment"
     write_json(folder / "alignment.json", as_json(found))
     curves = [(o.shifts_s, o.similarity, o.offset_s) for o in found.offsets]
     plot_offsets(folder / "offsets.png", curves, shift)
-    _console.print(f"{folder / 'offsets.png'}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"{folder / 'offsets.png'}", highlight=False, soft_wrap=True)
     typer.echo(json.dumps(without_nan(as_json(found, curves=False))))
 
 
@@ -215,11 +206,11 @@ def table_command(
     folder = out or run
     known = folder / "results.json"
     if kept := restore(known, dataset, config, run):
-        _console.print(f"{kept} results of earlier sittings are kept", highlight=False)
+        CONSOLE.print(f"{kept} results of earlier sittings are kept", highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
 
     def tell(line: str) -> None:
-        _console.print(f"  {line}", highlight=False)
+        CONSOLE.print(f"  {line}", highlight=False)
         write_json(known, [asdict(result) for result in finished(dataset, config, run)])
 
     results = make_table(dataset, config, run, tell)
@@ -254,7 +245,7 @@ def _launch(
             begin_again(run / step)
         fabric.launch()
     else:
-        _console.quiet = True
+        CONSOLE.quiet = True
         fabric.launch()
         config, dataset = _begin(config_file, sessions, run, stills, first=False)
     return config, dataset, fabric
@@ -278,13 +269,13 @@ def _begin(
     config = begin_run(config_file, run) if first else load_config(config_file)
     if sessions is not None and "://" not in sessions and not is_prepared(sessions):
         if first:
-            _console.print(_prepare(Path(sessions), str(run / PREPARED), config, None), highlight=False)
+            CONSOLE.print(_prepare(Path(sessions), str(run / PREPARED), config, None), highlight=False)
         sessions = str(run / PREPARED)
-    dataset = load_dataset(sessions, config, run, lambda line: _console.print(f"  {line}", highlight=False), stills)
+    dataset = load_dataset(sessions, config, run, lambda line: CONSOLE.print(f"  {line}", highlight=False), stills)
     split = dataset.split
     counted = [f"{len(dataset.recordings)} sessions"] if sessions else []
     counted += [f"{len(dataset.stills.subjects)} still images"] if dataset.stills else []
-    _console.print(
+    CONSOLE.print(
         f"{', '.join(counted)}; subjects: {len(split.train)} train, {len(split.validation)} validate, "
         f"{len(split.test)} test; classes: {', '.join(dataset.classes) or 'no labels'}"
     )
@@ -296,7 +287,7 @@ def _prepare(sessions: Path, out: str, config: TrainConfig, processes: int | Non
     from trainer.pairs import speech_windows
     from trainer.prepare import prepare
 
-    with Progress(*_BAR, console=_console) as progress:
+    with Progress(*BAR, console=CONSOLE) as progress:
         task = progress.add_task("prepare", total=None)
 
         def report(done: int, total: int, line: str) -> None:
@@ -320,8 +311,11 @@ def _pretrain(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
 
     if not config.pretrain.epochs:
         raise TrainingError("pretrain.epochs is 0: nothing to do")
-    _say_where_plots_are(run / "pretrain")
-    with _together(fabric), _epochs("pretrain", config.pretrain.epochs, run, first=fabric.is_global_zero) as report:
+    say_where_plots_are(run / "pretrain")
+    with (
+        _together(fabric),
+        epoch_bar("pretrain", config.pretrain.epochs, run, first=fabric.is_global_zero) as report,
+    ):
         pretrain(dataset, config, run / "pretrain", report, fabric)
 
 
@@ -329,8 +323,11 @@ def _finetune(dataset: Dataset, config: TrainConfig, run: Path, fabric: Fabric) 
     from trainer.finetune import finetune
 
     start = _pretrained_weights(run) if config.finetune.from_pretraining and config.pretrain.epochs else None
-    _say_where_plots_are(run / "finetune")
-    with _together(fabric), _epochs("finetune", config.finetune.epochs, run, first=fabric.is_global_zero) as report:
+    say_where_plots_are(run / "finetune")
+    with (
+        _together(fabric),
+        epoch_bar("finetune", config.finetune.epochs, run, first=fabric.is_global_zero) as report,
+    ):
         finetune(dataset, config, start, run / "finetune", report, fabric)
 
 
@@ -353,14 +350,6 @@ def _together(fabric: Fabric) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _say_where_plots_are(folder: Path) -> None:
-    from trainer.checkpoint import CHECKPOINT
-
-    if (folder / CHECKPOINT).exists():
-        _console.print(f"goes on from {folder / CHECKPOINT} (--again: begins again)", highlight=False, soft_wrap=True)
-    _console.print(f"plots, new after each epoch: {folder / 'history.png'}", highlight=False, soft_wrap=True)
-
-
 def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:
     from trainer.evaluate import measure
     from trainer.evaluation_report import write_report
@@ -370,7 +359,7 @@ def _evaluate(dataset: Dataset, config: TrainConfig, run: Path) -> Evaluation:
     write_json(run / "evaluation.json", asdict(found))
     encoders = _pretrained_weights(run) if config.pretrain.epochs else None
     report = write_report(run, dataset, config, found, answers, encoders)
-    _console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"report: {report}", highlight=False, soft_wrap=True)
     typer.echo(
         json.dumps({"planes": found.planes, "gaze": found.gaze, "centre_bias": found.centre_bias}, default=float)
     )
@@ -405,21 +394,3 @@ def _read_evaluation(run: Path) -> Evaluation:
         return Evaluation(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"'{file}' cannot be read: run 'sonocue train evaluate' first ({error})") from error
-
-
-@contextmanager
-def _epochs(step: str, count: int, run: Path, *, first: bool = True) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    """A progress bar, moved by each epoch's figures; these are printed too, and kept for TensorBoard by the first."""
-    from trainer.tensorboard_log import FOLDER, tensorboard_log
-
-    with Progress(*_BAR, console=_console) as progress, tensorboard_log(run / FOLDER / step) as write:
-        task = progress.add_task(step, total=count)
-
-        def report(figures: Mapping[str, float]) -> None:
-            shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if name != "epoch")
-            progress.console.print(f"  {step} epoch {figures['epoch']:.0f}: {shown}", highlight=False)
-            if first:
-                write(figures)
-            progress.update(task, completed=int(figures["epoch"]) + 1)
-
-        yield report
