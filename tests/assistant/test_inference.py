@@ -44,7 +44,7 @@ def test_while_the_screen_shows_no_b_mode_it_abstains_by_name_and_the_timeline_s
     b_mode = np.repeat(grey[:, :, None], 3, axis=2)
     doppler = b_mode.copy()
     doppler[100:150, 100:180] = (230, 30, 20)
-    step = InferenceStep(tiny_bundle, engine, manual_clock, LatencyLog(), screen=ScreenWatch())
+    step = InferenceStep(tiny_bundle, engine.backend.infer, manual_clock, LatencyLog(), screen=ScreenWatch())
     guided, noticed = [], []
     for index, picture in enumerate([b_mode] * 10 + [doppler] * 10 + [b_mode] * 10):
         guided.append(step(Frame(index, round(index * 1e9 / 30), picture.copy()), 0, 0))
@@ -71,6 +71,8 @@ def test_while_the_screen_shows_no_b_mode_it_abstains_by_name_and_the_timeline_s
 
 def test_nobody_looks_at_the_screen_when_not_asked_to(tiny_bundle, engine, manual_clock):
     menu = np.full((240, 320), 90, np.uint8)
-    assert InferenceStep(tiny_bundle, engine, manual_clock, LatencyLog())(Frame(0, 0, menu), 0, 0).decision.plane
-    watched = InferenceStep(tiny_bundle, engine, manual_clock, LatencyLog(), screen=ScreenWatch())
+    assert InferenceStep(tiny_bundle, engine.backend.infer, manual_clock, LatencyLog())(
+        Frame(0, 0, menu), 0, 0
+    ).decision.plane
+    watched = InferenceStep(tiny_bundle, engine.backend.infer, manual_clock, LatencyLog(), screen=ScreenWatch())
     assert watched(Frame(0, 0, menu), 0, 0).decision.abstention is Abstention.MENU
