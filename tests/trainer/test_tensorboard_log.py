@@ -7,7 +7,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from assistant.errors import TrainingError
-from trainer.cli import _epochs
+from trainer.progress import epoch_bar
 from trainer.tensorboard_log import tensorboard_log
 
 
@@ -76,7 +76,7 @@ def test_a_run_that_goes_on_hides_the_epochs_that_are_made_again(tmp_path):
 
 
 def test_the_steps_of_a_run_write_it(tmp_path):
-    with _epochs("finetune", 1, tmp_path) as report:
+    with epoch_bar("finetune", 1, tmp_path) as report:
         report({"epoch": 0.0, "loss": 0.75})
     told = [v.simple_value for e in events_of(tmp_path / "tensorboard" / "finetune") for v in e.summary.value]
     assert told == [0.75]
