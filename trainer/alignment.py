@@ -1,7 +1,10 @@
-"""What the two encoders give beside planes and gaze: speech found by its clip and back, and how far sound is off.
+"""How far a recording's sound is off against its images, by encoders that know what is shown and what is said.
 
-Both ask the embeddings of subjects that training never saw. Called by the command's only thread; ``pretrain`` asks for
-``retrieval`` after each epoch.
+Asks the embeddings of subjects that training never saw. Called by the command's only thread.
+
+Speech is shifted against the images, and for each shift its likeness to them is taken. Speech leads and lags, a plane
+stays for seconds, and much of what is said is about other things, so the likeness in one recording is a broad hill with
+false tops. A rig has one offset, so all its recordings together tell more than each.
 
 Notation used for array shapes:
     n: windows; D: dimensions of the embedding; k: shifts that are tried.
@@ -11,107 +14,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
-from trainer.config import DataConfig, TrainConfig
-from trainer.data import Dataset, clips, speech_of, speech_windows
-from trainer.encoders import VideoSpeech, channels_last, network_input
+from trainer.config import TrainConfig
+from trainer.data import Dataset, speech_windows
+from trainer.embedding import embed_clips, embed_speech
+from trainer.encoders import VideoSpeech
 from trainer.pairs import HARD_NEGATIVE_S, Windows
 from trainer.recordings import Recording
-from trainer.run_folder import load_weights
+from trainer.retrieval import Retrieval, retrieval
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
-RANKS = (1, 5, 10)
 STEP_S = 0.25
 """Distance of the shifts that are tried; between them lies a parabola."""
 WITHIN_S = 0.5
 """An offset counts as found when it is off by no more than this."""
 MIN_WINDOWS = 20
-"""Fewer windows say nothing, neither of retrieval nor of an offset."""
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Retrieval
-# --------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieval:
-    """How often the partner is among the first k, for k of ``RANKS``.
-
-    Attributes:
-        windows: among so many.
-        video_to_speech, speech_to_video, chance: R@k in [0, 1] by its name.
-    """
-
-    windows: int
-    video_to_speech: Mapping[str, float]
-    speech_to_video: Mapping[str, float]
-    chance: Mapping[str, float]
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """For the history of a training: the mean of both directions, and chance."""
-        mean = {name: (self.video_to_speech[name] + self.speech_to_video[name]) / 2 for name in self.chance}
-        return mean | {f"{name} by chance": value for name, value in self.chance.items()}
-
-
-def retrieve(z_v: Float32Array, z_s: Float32Array) -> Retrieval:
-    """R@k by the cosine of ``(n, D)`` unit vectors; window i of one side belongs to window i of the other.
-
-    Among windows with the very same cosine the partner stands at a random place, so encoders that give one vector for
-    everything reach chance and no more.
-    """
-    cosine = z_v @ z_s.T
-    return Retrieval(
-        windows=len(cosine),
-        video_to_speech=_recall(cosine),
-        speech_to_video=_recall(cosine.T),
-        chance={f"R@{k}": min(1.0, k / len(cosine)) for k in RANKS},
-    )
-
-
-def _recall(cosine: Float32Array) -> dict[str, float]:
-    """Of each row's own column among its columns."""
-    own = np.diag(cosine)[:, None]
-    before, same = (cosine > own).sum(axis=1), (cosine == own).sum(axis=1)
-    return {f"R@{k}": float(np.clip((k - before) / same, 0.0, 1.0).mean()) for k in RANKS}
-
-
-def retrieval(
-    network: VideoSpeech, recordings: tuple[Recording, ...], dataset: Dataset, config: TrainConfig
-) -> Retrieval | None:
-    """Retrieval among windows whose speech does not overlap; None when there are fewer than 20."""
-    windows = spaced_windows(recordings, config.data)
-    if len(windows) < MIN_WINDOWS:
-        return None
-    return retrieve(
-        embed_clips(network, recordings, windows, dataset, config), embed_speech(network, recordings, windows, config)
-    )
-
-
-def spaced_windows(recordings: Sequence[Recording], config: DataConfig) -> Windows:
-    """Windows with speech, so far apart that their speech does not overlap."""
-    windows = speech_windows(recordings, config)
-    kept: list[int] = []
-    for i, (r, centre) in enumerate(zip(windows.recording, windows.centre_s, strict=True)):
-        if not kept or windows.recording[kept[-1]] != r or centre - windows.centre_s[kept[-1]] >= config.speech_s:
-            kept.append(i)
-    return Windows(windows.recording[kept], windows.centre_s[kept])
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# The offset of a recording's sound
-# --------------------------------------------------------------------------------------------------------------------
+"""Fewer windows say nothing of an offset."""
+GROUPS = (1, 4, 8, 16)
+"""So many recordings together, in ``offset_errors``."""
+_DRAWN = 500
+"""Groups of recordings, or resamples of all, that are drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,16 +103,16 @@ def similarity_by_shift(
     return found
 
 
-def peak(shifts_s: Float64Array, similarity: Float64Array) -> float:
-    """Where the similarity is highest, by a parabola through the highest value and its two neighbours.
+def peak(shifts_s: Float64Array, values: Float64Array) -> float:
+    """Where the values are highest, by a parabola through the highest one and its two neighbours.
 
     Raises:
         ValueError: all values are NaN.
     """
-    i = int(np.nanargmax(similarity))
-    if i in (0, len(similarity) - 1):
+    i = int(np.nanargmax(values))
+    if i in (0, len(values) - 1):
         return float(shifts_s[i])
-    before, here, after = similarity[i - 1 : i + 2]
+    before, here, after = values[i - 1 : i + 2]
     bend = before - 2 * here + after
     if not np.isfinite(bend) or bend == 0:
         return float(shifts_s[i])
@@ -238,14 +168,43 @@ def sound_offset(
     )
 
 
-def offset_errors(offsets: Sequence[Offset], truth_s: float) -> dict[str, float]:
-    """How near the offsets are to the truth: their median absolute error, and the share within half a second."""
+def offset_of_all(offsets: Sequence[Offset]) -> float:
+    """One offset for recordings of one rig, in seconds: the peak of their mean similarity."""
+    stacked = np.ma.masked_invalid([offset.similarity for offset in offsets])
+    return peak(offsets[0].shifts_s, stacked.mean(axis=0).filled(np.nan))
+
+
+def interval_of_all(offsets: Sequence[Offset]) -> tuple[float, float]:
+    """The 95 % interval of ``offset_of_all`` over recordings, in seconds: percentiles of a bootstrap (Efron 1979)."""
+    chance = np.random.default_rng(0)
+    resampled = [
+        offset_of_all([offsets[i] for i in chance.integers(0, len(offsets), len(offsets))]) for _ in range(_DRAWN)
+    ]
+    low, high = np.percentile(resampled, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def offset_errors(offsets: Sequence[Offset], truth_s: float) -> dict[str, Any]:
+    """How near the offsets are to the truth.
+
+    ``median_absolute_error_s`` and ``share_within_0.5_s`` are of single recordings, ``all_together_s`` is the error of
+    all as one, and ``share_of_groups_within_0.5_s`` tells by the size of a group how often so many recordings together,
+    drawn at random, come within half a second.
+    """
     errors_s = np.abs(np.array([offset.offset_s for offset in offsets]) - truth_s)
+    chance = np.random.default_rng(0)
+    of_groups = {}
+    for size in (size for size in GROUPS if size < len(offsets)):
+        groups = [chance.choice(len(offsets), size, replace=False) for _ in range(_DRAWN)]
+        found_s = np.array([offset_of_all([offsets[i] for i in group]) for group in groups])
+        of_groups[str(size)] = float((np.abs(found_s - truth_s) <= WITHIN_S).mean())
     return {
         "truth_s": truth_s,
-        "recordings": float(len(errors_s)),
+        "recordings": len(errors_s),
         "median_absolute_error_s": float(np.median(errors_s)),
         "share_within_0.5_s": float((errors_s <= WITHIN_S).mean()),
+        "all_together_s": abs(offset_of_all(offsets) - truth_s),
+        "share_of_groups_within_0.5_s": of_groups,
     }
 
 
@@ -261,14 +220,17 @@ class Alignment:
     Attributes:
         retrieval: None with fewer than 20 windows.
         offsets: of the recordings with enough speech, in their order.
+        offset_s, interval_s: of all of them together, if one rig recorded them, and its 95 % interval.
         left_out: ids of the others.
         errors: see ``offset_errors``; None when the truth is not known.
     """
 
     retrieval: Retrieval | None
     offsets: tuple[Offset, ...]
+    offset_s: float
+    interval_s: tuple[float, float]
     left_out: tuple[str, ...]
-    errors: Mapping[str, float] | None
+    errors: Mapping[str, Any] | None
 
 
 def align(
@@ -301,6 +263,8 @@ def align(
     return Alignment(
         retrieval=retrieval(network, recordings, dataset, config),
         offsets=offsets,
+        offset_s=offset_of_all(offsets),
+        interval_s=interval_of_all(offsets),
         left_out=tuple(name for name, offset in found.items() if offset is None),
         errors=None if shift_s is None else offset_errors(offsets, shift_s),
     )
@@ -314,45 +278,9 @@ def as_json(found: Alignment, *, curves: bool = True) -> dict[str, Any]:
         offsets.append(row if curves else {k: v for k, v in row.items() if k not in ("shifts_s", "similarity")})
     return {
         "retrieval": None if found.retrieval is None else asdict(found.retrieval),
+        "offset_s": found.offset_s,
+        "interval_s": list(found.interval_s),
         "errors": None if found.errors is None else dict(found.errors),
         "offsets": offsets,
         "left_out": list(found.left_out),
     }
-
-
-def load_encoders(weights: Path, config: TrainConfig) -> VideoSpeech:
-    """The pretrained encoders, in evaluation mode. Raises ``TrainingError``."""
-    network = VideoSpeech(config.encoder)
-    try:
-        network.load_state_dict(load_weights(weights))
-    except RuntimeError as error:
-        raise TrainingError(f"weights '{weights}' are of another network than the config names") from error
-    return channels_last(network.eval())
-
-
-@torch.no_grad()
-def embed_clips(
-    network: VideoSpeech, recordings: Sequence[Recording], windows: Windows, dataset: Dataset, config: TrainConfig
-) -> Float32Array:
-    """Embeddings of the clips at these moments, ``(n, D)`` float32 unit vectors."""
-    network.eval()
-    found = []
-    for i in range(0, len(windows), 32):
-        number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
-        video = network_input(clips(recordings, number, centre_s, config.data), dataset.preprocessing)
-        found.append(network.embed_video(video.to(network.log_scale.device)).cpu().numpy())
-    return np.concatenate(found)
-
-
-@torch.no_grad()
-def embed_speech(
-    network: VideoSpeech, recordings: Sequence[Recording], windows: Windows, config: TrainConfig
-) -> Float32Array:
-    """Embeddings of the speech at these moments, ``(n, D)`` float32 unit vectors."""
-    network.eval()
-    found = []
-    for i in range(0, len(windows), 32):
-        number, centre_s = windows.recording[i : i + 32], windows.centre_s[i : i + 32]
-        log_mels = torch.from_numpy(speech_of(recordings, number, centre_s, config.data))
-        found.append(network.embed_speech(log_mels.to(network.log_scale.device)).cpu().numpy())
-    return np.concatenate(found)

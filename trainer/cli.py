@@ -146,7 +146,8 @@ def align_command(
     if shift is not None and not abs(shift) < reach:
         raise TrainingError(f"--shift {shift:g} lies outside --reach {reach:g}: name a longer reach")
     config, dataset = _begin(config_file, sessions, run)
-    from trainer.alignment import align, as_json, load_encoders
+    from trainer.alignment import align, as_json
+    from trainer.embedding import load_encoders
     from trainer.plots import plot_offsets
     from trainer.run_folder import without_nan, write_json
 

@@ -20,12 +20,13 @@ from assistant import metrics
 from assistant.contracts import Float32Array
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
-from trainer.alignment import RANKS, load_encoders
 from trainer.config import TrainConfig
 from trainer.data import Dataset, Float64Array
+from trainer.embedding import load_encoders
 from trainer.evaluate import Answers, Evaluation
 from trainer.evaluation_plots import clip_png, confusion_png, gaze_png, reliability_png, risk_png
 from trainer.recordings import UNLABELLED
+from trainer.retrieval import RANKS
 from trainer.retrieval_examples import retrieval_examples
 
 NAME = "report.html"

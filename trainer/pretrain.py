@@ -21,7 +21,6 @@ from lightning_fabric import Fabric
 from assistant.contracts import Float32Array
 from assistant.errors import TrainingError
 from trainer.agreement import agreement
-from trainer.alignment import retrieval
 from trainer.batches import pair_batches
 from trainer.checkpoint import Checkpoint, made_from
 from trainer.compute import Joint, normalise_jointly, one_process, rows_of
@@ -32,6 +31,7 @@ from trainer.objective import Batch, Objective
 from trainer.pacing import AffinityMemory, admitted_share, negative_weights, self_paced_weights
 from trainer.pairs import Relation, batches
 from trainer.plots import Believed
+from trainer.retrieval import retrieval
 from trainer.run_folder import WEIGHTS, History, save_history, save_weights
 
 _MAX_LOG_SCALE = math.log(100.0)  # a temperature under 0.01 only makes gradients vanish (Radford 2021)

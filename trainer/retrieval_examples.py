@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.contracts import UInt8Array
-from trainer.alignment import MIN_WINDOWS, Retrieval, embed_clips, embed_speech, retrieve, spaced_windows
 from trainer.config import DataConfig, TrainConfig
 from trainer.data import Dataset, clips
+from trainer.embedding import embed_clips, embed_speech
 from trainer.encoders import VideoSpeech
 from trainer.recordings import Recording
+from trainer.retrieval import MIN_WINDOWS, Retrieval, retrieve, spaced_windows
 
 _LEAST_HEARD_S = 0.2
 """So much of an utterance lies in a window, or it is not told of it."""

@@ -8,19 +8,12 @@ import pytest
 
 from assistant.errors import TrainingError
 from tests.trainer.drawn import CLASSES, config, recording
-from trainer.alignment import (
-    align,
-    as_json,
-    delayed,
-    load_encoders,
-    offset_errors,
-    peak,
-    retrieve,
-    similarity_by_shift,
-)
+from trainer.alignment import align, as_json, delayed, offset_errors, peak, similarity_by_shift
 from trainer.data import assemble
+from trainer.embedding import load_encoders
 from trainer.plots import plot_offsets
 from trainer.pretrain import pretrain
+from trainer.retrieval import retrieve
 
 
 def unit(z):
@@ -116,6 +109,7 @@ def test_trained_encoders_find_a_known_shift_on_new_subjects(network, dataset, s
     assert len(found.offsets) == len(dataset.split.test) == 2
     assert found.errors["median_absolute_error_s"] <= 0.5
     assert found.errors["share_within_0.5_s"] == 1.0
+    assert found.errors["all_together_s"] <= 0.5 and found.interval_s[0] <= found.offset_s <= found.interval_s[1]
     assert all(offset.lead > 0.05 and not offset.at_the_edge for offset in found.offsets)
 
 
@@ -172,11 +166,16 @@ def test_silence_is_left_out_and_silence_alone_is_one_line(network, dataset):
 def test_errors_of_offsets(network, dataset):
     found = align(network, dataset, config(), reach_s=5.0, shift_s=None).offsets[0]
     offsets = [replace(found, offset_s=value) for value in (1.0, 1.4, -3.0, 1.6)]
-    assert offset_errors(offsets, 1.0) == {
+    hill = np.exp(-0.5 * ((found.shifts_s - 1) / 2) ** 2)
+    bumps = [np.where(found.shifts_s == at_s, 0.5, 0.0) for at_s in (-4.0, -2.0, 2.5, 4.0)]
+    noisy = [replace(offset, similarity=hill + bump) for offset, bump in zip(offsets, bumps, strict=True)]
+    assert offset_errors(noisy, 1.0) == {
         "truth_s": 1.0,
-        "recordings": 4.0,
+        "recordings": 4,
         "median_absolute_error_s": pytest.approx(0.5),
         "share_within_0.5_s": 0.5,
+        "all_together_s": pytest.approx(0.0, abs=0.02),
+        "share_of_groups_within_0.5_s": {"1": pytest.approx(0.75, abs=0.1)},
     }
 
 

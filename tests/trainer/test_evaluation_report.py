@@ -11,8 +11,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from tests.trainer.drawn import CLASSES, config, recording
-from trainer.alignment import load_encoders
 from trainer.data import assemble
+from trainer.embedding import load_encoders
 from trainer.evaluate import area_under_risk, measure, reliability, risk_by_coverage
 from trainer.evaluation_plots import gaze_png
 from trainer.evaluation_report import write_report
