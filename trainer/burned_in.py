@@ -61,8 +61,14 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why an image cannot be cleaned; for a list that people read."""
+    """Why an image cannot be cleaned; for a list that people read.
 
+    Attributes:
+        kind: in a few words, the same for all images of the kind.
+        reason: the same with this image's figures.
+    """
+
+    kind: str
     reason: str
 
 
@@ -75,26 +81,33 @@ def clean(image: UInt8Array) -> Cleaned | Rejection:
     """
     height_px, width_px = image.shape[:2]
     if min(height_px, width_px) < _MIN_SIDE_PX:
-        return Rejection(f"the image has {width_px}x{height_px} pixels, expected at least {_MIN_SIDE_PX} each way")
+        return Rejection(
+            "too small", f"the image has {width_px}x{height_px} pixels, expected at least {_MIN_SIDE_PX} each way"
+        )
     grey = _grey(image)
     solid_px = float(cv2.distanceTransform(_solid(grey), cv2.DIST_L2, 3).max())
     if solid_px > _SOLID_RADIUS_SHARE * min(height_px, width_px):
         return Rejection(
-            f"a solid bright patch of {2 * solid_px:.0f} pixels across: colour Doppler in a grey copy, or a filled box"
+            "a solid bright patch",
+            f"a solid bright patch of {2 * solid_px:.0f} pixels across: colour Doppler in a grey copy, or a filled box",
         )
     found = find_drawn(image)
     if not found.any():
         return Cleaned(image, found)
     share = float(found.mean())
     if share > _MAX_SHARE:
-        return Rejection(f"{share:.0%} of the image is drawn over or coloured, expected at most {_MAX_SHARE:.0%}")
+        return Rejection(
+            "much is drawn over",
+            f"{share:.0%} of the image is drawn over or coloured, expected at most {_MAX_SHARE:.0%}",
+        )
     painted = cv2.inpaint(np.ascontiguousarray(image), found.astype(np.uint8), 3, cv2.INPAINT_TELEA)
     # Where black was painted (print beside the sector), nothing was made up.
     made_up = found & (painted.reshape(height_px, width_px, -1).max(axis=2) > _BLACK)
     radius_px = float(cv2.distanceTransform(made_up.astype(np.uint8), cv2.DIST_L2, 3).max())
     if radius_px > _MAX_RADIUS_SHARE * min(height_px, width_px):
         return Rejection(
-            f"a drawn or coloured area of {2 * radius_px:.0f} pixels across is too large to be painted out"
+            "a large drawn or coloured area",
+            f"a drawn or coloured area of {2 * radius_px:.0f} pixels across is too large to be painted out",
         )
     return Cleaned(painted.astype(np.uint8, copy=False), found)
 

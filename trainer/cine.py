@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.class_list import ClassList
-from assistant.contracts import Preprocessing, UInt8Array
+from assistant.contracts import UInt8Array
 from assistant.errors import TrainingError
-from assistant.preprocess import Preprocessor
 from trainer.config import DataConfig
+from trainer.kept_frames import KeptFrames
 from trainer.recordings import (
     UNLABELLED,
-    WHOLE_IMAGE,
     Float64Array,
     Recording,
     Sound,
@@ -48,16 +47,6 @@ class Cine:
     crop: Crop
     sound: Sound | None = None
     notes: tuple[str, ...] = ()
-
-
-def preprocessor(crop: Crop | None, config: DataConfig) -> Preprocessor:
-    """What makes a frame of an image; the network's own normalisation comes in training."""
-    return Preprocessor(Preprocessing(crop or WHOLE_IMAGE, config.height_px, config.width_px))
-
-
-def shrunk(preprocess: Preprocessor, pixels: UInt8Array) -> UInt8Array:
-    """An image ``(H, W)`` or ``(H, W, 3)`` RGB as a frame, uint8 grey."""
-    return preprocess.resized(pixels).copy()
 
 
 def as_recording(source: Source, cine: Cine, class_list: ClassList) -> tuple[Recording, tuple[str, ...]]:
@@ -94,8 +83,8 @@ def _gaze(source: Source, cine: Cine) -> tuple[Float64Array, Float64Array, tuple
     if source.own_gaze is None:
         return np.empty(0), np.empty((0, 2)), ()
     samples = read_gaze(source.own_gaze)
-    spec = preprocessor(cine.crop, DataConfig())
-    gaze_s, gaze_xy = gaze_in_crop(samples, spec.crop_rect_px(cine.height_px, cine.width_px))
+    rect_px = KeptFrames(cine.crop, DataConfig()).rect_px(cine.height_px, cine.width_px)
+    gaze_s, gaze_xy = gaze_in_crop(samples, rect_px)
     outside = len(samples) - len(gaze_s)
     if samples and not len(gaze_s):
         raise TrainingError(

@@ -46,6 +46,7 @@ class PreparedWith(_Record):
     width_px: int
     frames_hz: float
     classes: tuple[str, ...]
+    paint_out: bool = False  # as it was before there was this setting
 
     @classmethod
     def of(cls, config: DataConfig, class_list: ClassList) -> PreparedWith:
@@ -55,6 +56,7 @@ class PreparedWith(_Record):
             width_px=config.width_px,
             frames_hz=config.frames_hz,
             classes=class_list.classes,
+            paint_out=config.paint_out,
         )
 
     def difference(self, other: PreparedWith) -> str:

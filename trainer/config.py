@@ -28,6 +28,8 @@ class DataConfig(_Section):
 
     Attributes:
         height_px, width_px: size of the network's input; multiples of 32, since the encoder halves five times.
+        paint_out: calipers, words and colour drawn over the image are painted out, and a frame with too much of it is
+            left out (``burned_in``), so that nothing learns to read instead of to look.
         frames_hz: so many frames a second are kept; the labels of a scan change more slowly than its frames come.
         clip_frames, clip_s: a clip is so many frames, evenly over so many seconds.
         speech_s: length of the speech around the clip's centre.
@@ -40,6 +42,7 @@ class DataConfig(_Section):
 
     height_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
     width_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
+    paint_out: bool = True
     frames_hz: Positive = 4.0
     clip_frames: Count = 4
     clip_s: Positive = 1.0

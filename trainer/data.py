@@ -20,10 +20,11 @@ from assistant.errors import TrainingError
 from assistant.metrics import fixation_density
 from trainer.collection import PreparedWith, is_prepared, open_collection
 from trainer.config import DataConfig, TrainConfig
+from trainer.kept_frames import WHOLE_IMAGE
 from trainer.pairs import Windows
 from trainer.pairs import speech_windows as speech_windows
 from trainer.prepare import prepare
-from trainer.recordings import MEL_HOP_S, UNLABELLED, WHOLE_IMAGE, Recording, pixel_sums
+from trainer.recordings import MEL_HOP_S, UNLABELLED, Recording, pixel_sums
 from trainer.splits import Split, split_subjects
 from trainer.still_tables import PARTS
 from trainer.stills import Stills, load_stills, split_stills

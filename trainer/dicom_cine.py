@@ -8,9 +8,10 @@ import numpy as np
 
 from assistant import dicom_image
 from assistant.errors import SourceError, TrainingError
-from trainer.cine import Cine, preprocessor, shrunk
+from trainer.cine import Cine
 from trainer.config import DataConfig
-from trainer.recordings import WHOLE_IMAGE, Float64Array, nearest_to_grid
+from trainer.kept_frames import WHOLE_IMAGE, KeptFrames
+from trainer.recordings import Float64Array, nearest_to_grid
 from trainer.sources import Source
 
 
@@ -36,8 +37,13 @@ def _cine(header: Any, source: Source, config: DataConfig, times_s: Float64Array
     height_px, width_px = int(header.Rows), int(header.Columns)
     region, notes = dicom_image.sector(header)
     crop = source.crop or region or WHOLE_IMAGE
-    preprocess = preprocessor(crop, config)
-    frames = [shrunk(preprocess, image) for image in images]
-    if len(frames) != len(times_s):
-        raise TrainingError(f"'{source.path}': expected {len(times_s)} frames, got {len(frames)}")
-    return Cine(np.stack(frames), times_s, height_px, width_px, crop, None, () if source.crop else notes)
+    make = KeptFrames(crop, config)
+    made = [make(image) for image in images]
+    if len(made) != len(times_s):
+        raise TrainingError(f"'{source.path}': expected {len(times_s)} frames, got {len(made)}")
+    frames = [frame for frame in made if frame is not None]
+    if len(frames) < 2:
+        raise TrainingError(f"'{source.path}': too few images can serve: {'; '.join(make.notes)}")
+    times_s = times_s[[frame is not None for frame in made]]
+    notes = (*(() if source.crop else notes), *make.notes)
+    return Cine(np.stack(frames), times_s, height_px, width_px, crop, None, notes)

@@ -266,9 +266,10 @@ def _make(source: Source, file: Path, config: DataConfig, class_list: ClassList)
 
 def _read(source: Source, config: DataConfig, class_list: ClassList) -> tuple[Recording, tuple[str, ...]]:
     if source.kind == "session":
-        recording = read_session(source.path, config, class_list, source.crop, source.intervals)
+        recording, notes = read_session(source.path, config, class_list, source.crop, source.intervals)
         manifest = SessionReader(source.path).manifest
-        return recording, () if manifest.complete else (f"not complete: {manifest.reason or 'it was not closed'}",)
+        broken = () if manifest.complete else (f"not complete: {manifest.reason or 'it was not closed'}",)
+        return recording, (*broken, *notes)
     cine = read_video(source, config) if source.kind == "video" else read_dicom(source, config)
     return as_recording(source, cine, class_list)
 

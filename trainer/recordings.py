@@ -15,19 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.class_list import ClassList
-from assistant.contracts import Float32Array, Preprocessing, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.errors import SessionError, TrainingError
-from assistant.preprocess import Preprocessor
 from assistant.session.manifest import PARTIAL_SUFFIX, file_sha256
 from assistant.session.reader import SessionReader
 from assistant.speech import log_mel, speech_probabilities
 from trainer.config import DataConfig
+from trainer.kept_frames import WHOLE_IMAGE, KeptFrames
 from trainer.stored_array import StoredColumns, StoredRows
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
-WHOLE_IMAGE = (0.0, 0.0, 1.0, 1.0)
 UNLABELLED = -1
 
 MEL_HOP_S = 0.01
@@ -97,8 +96,8 @@ def read_session(
     class_list: ClassList,
     crop: tuple[float, float, float, float] | None = None,
     intervals: Sequence[tuple[float, float, str]] = (),
-) -> Recording:
-    """Decode a session.
+) -> tuple[Recording, tuple[str, ...]]:
+    """Decode a session. Also returns what was left out, each one line.
 
     Args:
         path: its folder.
@@ -108,7 +107,8 @@ def read_session(
         intervals: start and end in seconds and plane, which outrank the session's own labels.
 
     Raises:
-        SessionError: it was not closed, cannot be read, holds no frames, or was altered since it was recorded.
+        SessionError: it was not closed, cannot be read, holds no frames that can serve, or was altered since it was
+            recorded.
         TrainingError: an interval names a plane that the class list has not.
     """
     if path.name.endswith(PARTIAL_SUFFIX):
@@ -129,21 +129,27 @@ def read_session(
         raise SessionError(f"session '{path}': expected video, got {len(times_ns)} frames")
     crop = crop or reader.header.sector_crop or WHOLE_IMAGE
     kept = nearest_to_grid(times_ns, config.frames_hz)
-    # Grey levels are kept as they are; the network's own normalisation comes in training.
-    preprocess = Preprocessor(Preprocessing(crop, config.height_px, config.width_px))
-    frames: UInt8Array = np.empty((len(kept), config.height_px, config.width_px), np.uint8)
+    make = KeptFrames(crop, config)
+    frames: list[UInt8Array] = []
+    served: list[int] = []
     height_px = width_px = 0
-    wanted = iter(enumerate(kept))
-    row, position = next(wanted)
+    wanted = iter(kept)
+    position = next(wanted)
     for at, frame in enumerate(reader.frames(grey=True)):
         if at == position:
-            frames[row] = preprocess.resized(frame.pixels)
+            made = make(frame.pixels)
+            if made is not None:
+                frames.append(made)
+                served.append(at)
             height_px, width_px = frame.height_px, frame.width_px
-            row, position = next(wanted, (0, -1))
+            position = next(wanted, -1)
+    if len(frames) < 2:
+        raise SessionError(f"session '{path}': too few images can serve: {'; '.join(make.notes)}")
+    kept = np.array(served, np.int64)
 
     start_ns = int(times_ns[0])
     gaze = [((g.captured_ns - start_ns) * 1e-9, g.x_px, g.y_px) for g in reader.gaze() if g.valid]
-    gaze_s, gaze_xy = gaze_in_crop(gaze, preprocess.crop_rect_px(height_px, width_px))
+    gaze_s, gaze_xy = gaze_in_crop(gaze, make.rect_px(height_px, width_px))
     recorded = reader.sound()
     sound = None
     if recorded is not None:
@@ -152,12 +158,12 @@ def read_session(
     labels, utterances, words = _truth(reader, start_ns, np.asarray(reader.frame_indices)[kept], class_list)
     times_s = np.asarray((times_ns[kept] - start_ns) * 1e-9, np.float64)
     apply_intervals(labels, times_s, intervals, class_list)
-    return Recording(
+    recording = Recording(
         session_id=reader.session_id,
         subject=reader.header.subject,
         origin=reader.header.origin,
         crop=crop,
-        frames=frames,
+        frames=np.stack(frames),
         times_s=times_s,
         labels=labels,
         gaze_s=gaze_s,
@@ -169,6 +175,7 @@ def read_session(
         utterances=utterances,
         words=words,
     )
+    return recording, make.notes
 
 
 def apply_intervals(

@@ -25,7 +25,7 @@ from assistant.errors import TrainingError
 from assistant.preprocess import Preprocessor
 from trainer.burned_in import Rejection, clean
 from trainer.config import DataConfig, TrainConfig
-from trainer.recordings import WHOLE_IMAGE
+from trainer.kept_frames import WHOLE_IMAGE
 from trainer.splits import Split, split_subjects
 from trainer.still_tables import PARTS, StillRow, StillTable, read_still_table
 

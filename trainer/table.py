@@ -76,6 +76,8 @@ class Result:
 def fingerprint(dataset: Dataset, config: TrainConfig) -> str:
     """12 hexadecimal digits that change with the budget and with the recordings, not with which rows are asked for."""
     settings = config.model_dump(mode="json", exclude={"table", "compute"})
+    if not config.data.paint_out:
+        del settings["data"]["paint_out"]  # so was every table before there was this setting
     recordings = [(recording.session_id, len(recording.frames)) for recording in dataset.recordings]
     return hashlib.sha256(json.dumps([settings, recordings], sort_keys=True).encode()).hexdigest()[:12]
 

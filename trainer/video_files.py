@@ -6,6 +6,7 @@ missed. Called by the processes of ``prepare``; FFmpeg decodes on one thread, si
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ from av.error import FFmpegError, InvalidDataError
 from assistant.contracts import Float32Array, UInt8Array
 from assistant.decoded import to_mono, to_pixels
 from assistant.errors import TrainingError
-from trainer.cine import Cine, preprocessor, shrunk
+from trainer.cine import Cine
 from trainer.config import DataConfig
-from trainer.recordings import WHOLE_IMAGE, Sound
+from trainer.kept_frames import WHOLE_IMAGE, KeptFrames
+from trainer.recordings import Sound
 from trainer.sources import Source
 
 if TYPE_CHECKING:
@@ -46,14 +48,14 @@ def read_video(source: Source, config: DataConfig) -> Cine:
             video = _moving_images(container)
             if video is None:
                 raise TrainingError(f"'{source.path}': expected a video, got no moving image")
-            cine, start_s = _frames(container, video, source, config)
+            cine, start_s, end_s = _frames(container, video, source, config)
             whole_s = (container.duration or 0) / 1e6 if video.duration is None else 0.0
         with av.open(str(source.path.resolve()), options=_LOCAL_ONLY) as container:
             sound = _sound(container, container.streams.audio[0], start_s) if container.streams.audio else None
     except (FFmpegError, OSError) as error:
         raise TrainingError(f"'{source.path}' cannot be read as a video: {error.strerror}") from error
     # Matroska tells the length of the whole file only, and sound may last longer than the images.
-    ends_s = [float(cine.times_s[-1]), sound.start_s + len(sound.samples) / sound.sample_rate_hz if sound else 0.0]
+    ends_s = [end_s - start_s, sound.start_s + len(sound.samples) / sound.sample_rate_hz if sound else 0.0]
     _check_length(source, whole_s, max(ends_s))
     return replace(cine, sound=sound)
 
@@ -63,15 +65,22 @@ def _check_length(source: Source, promised_s: float, lasts_s: float) -> None:
         raise TrainingError(f"'{source.path}' ends early: expected {promised_s:.1f} s, got {lasts_s:.1f} s")
 
 
-def _frames(container: InputContainer, video: VideoStream, source: Source, config: DataConfig) -> tuple[Cine, float]:
-    """The frames nearest to an even grid (as ``recordings.nearest_to_grid``, whose input is not known ahead here)."""
+def _frames(
+    container: InputContainer, video: VideoStream, source: Source, config: DataConfig
+) -> tuple[Cine, float, float]:
+    """The frames nearest to an even grid, and the times of the first and last image of the file.
+
+    As ``recordings.nearest_to_grid``, whose input is not known ahead here.
+    """
     video.thread_count = 1
-    preprocess = preprocessor(source.crop, config)
+    crop = source.crop or WHOLE_IMAGE
+    make = KeptFrames(crop, config)
     step_s = 1.0 / float(video.average_rate or video.guessed_rate or 25)
     frames: list[UInt8Array] = []
     times_s: list[float] = []
     before: tuple[float, av.VideoFrame] | None = None
     start_s = last_s = 0.0
+    taken_s = -math.inf
     size = (0, 0)
     grid = 0
     for picture in _decoded(container, video):
@@ -89,18 +98,22 @@ def _frames(container: InputContainer, video: VideoStream, source: Source, confi
         while (due_s := start_s + grid / config.frames_hz) <= now_s:
             earlier = before is not None and due_s - before[0] <= now_s - due_s
             at_s, nearest = before if before is not None and earlier else (now_s, picture)
-            if not times_s or at_s > times_s[-1]:
-                times_s.append(at_s)
-                frames.append(shrunk(preprocess, to_pixels(nearest)))
+            if at_s > taken_s:
+                taken_s = at_s
+                frame = make(to_pixels(nearest))
+                if frame is not None:
+                    times_s.append(at_s)
+                    frames.append(frame)
             grid += 1
         before, last_s = (now_s, picture), now_s
     if before is None or len(frames) < 2:
-        raise TrainingError(f"'{source.path}': expected moving images, got {len(frames)} frame(s)")
+        left_out = "".join(f"; {note}" for note in make.notes)
+        raise TrainingError(f"'{source.path}': expected moving images, got {len(frames)} frame(s){left_out}")
     if video.duration is not None and video.time_base is not None:
         _check_length(source, float(video.duration * video.time_base), last_s - start_s + step_s)
     height_px, width_px = to_pixels(before[1]).shape[:2]  # upright
-    crop = source.crop or WHOLE_IMAGE
-    return Cine(np.stack(frames), np.array(times_s) - start_s, height_px, width_px, crop), start_s
+    cine = Cine(np.stack(frames), np.array(times_s) - start_s, height_px, width_px, crop, notes=make.notes)
+    return cine, start_s, last_s
 
 
 def _sound(container: InputContainer, track: AudioStream, start_s: float) -> Sound | None:

@@ -3,7 +3,7 @@
 from trainer.config import DataConfig, TrainConfig
 from trainer.prepare import prepare
 
-CONFIG = DataConfig(height_px=64, width_px=64, clip_frames=3)
+CONFIG = DataConfig(paint_out=False, height_px=64, width_px=64, clip_frames=3)
 SETTINGS = TrainConfig(data=CONFIG)
 
 

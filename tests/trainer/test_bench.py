@@ -54,7 +54,8 @@ def test_variants_change_one_thing_at_a_time():
 def test_the_command_measures_a_collection(on_disk, tmp_path):
     settings = tmp_path / "tiny.toml"
     settings.write_text(
-        "threads = 1\n[data]\nheight_px = 64\nwidth_px = 64\nclip_frames = 3\n[encoder]\nwidths = [8, 8, 8, 8]\n"
+        "threads = 1\n[data]\npaint_out = false\n"
+        "height_px = 64\nwidth_px = 64\nclip_frames = 3\n[encoder]\nwidths = [8, 8, 8, 8]\n"
         "speech_widths = [8, 8, 8, 8]\nembedding = 16\ndecoder_channels = 8\n"
         "[pretrain]\nrecordings = 2\nwindows = 2\n[finetune]\nbatch = 8\nframes_per_epoch = 64\n"
     )

@@ -27,7 +27,7 @@ from trainer.recordings import read_session
 from trainer.run_folder import begin_run
 from trainer.splits import split_subjects
 
-CONFIG = DataConfig(height_px=64, width_px=64, clip_frames=3)
+CONFIG = DataConfig(paint_out=False, height_px=64, width_px=64, clip_frames=3)
 CLASSES = load_class_list()
 SETTINGS = TrainConfig(data=CONFIG)
 

@@ -13,7 +13,7 @@ from trainer.config import DataConfig, TrainConfig
 from trainer.data import labelled_frames, load_dataset, speech_windows
 from trainer.prepare import prepare
 
-CONFIG = DataConfig(height_px=32, width_px=32)
+CONFIG = DataConfig(paint_out=False, height_px=32, width_px=32)
 SETTINGS = TrainConfig(data=CONFIG)
 CLASSES = load_class_list()
 

@@ -52,7 +52,10 @@ def test_what_is_corrupt_or_half_is_listed_and_nothing_takes_its_place(bar_sessi
     write_video(folder / "one.mkv", frames[:1])
     write_video(folder / "good.mkv", frames)
 
-    done = CliRunner().invoke(app, ["prepare", str(folder), str(tmp_path / "out"), "--processes", "1"])
+    settings = tmp_path / "drawn.toml"
+    settings.write_text("[data]\npaint_out = false\n")
+    options = ["--config", str(settings), "--processes", "1"]
+    done = CliRunner().invoke(app, ["prepare", str(folder), str(tmp_path / "out"), *options])
     assert done.exit_code == 0, done.stderr
     assert "2 recordings of 2 subjects" in done.stdout
     assert "10 rejected (reasons in " in done.stdout
