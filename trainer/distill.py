@@ -1,7 +1,7 @@
 """Distillation: a small network learns to answer as a trained one does, on recordings whose labels are not looked at.
 
 Both see the same moved image, so that the student learns from the teacher's answer to what it sees itself (Beyer 2022,
-arXiv 2106.05237). One thread; torch's own threads do the arithmetic.
+arXiv 2106.05237). One thread; torch's own threads do the arithmetic. Killed anywhere, it goes on (``checkpoint``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from assistant.bundle import read_metadata
@@ -22,6 +21,8 @@ from assistant.bundle_metadata import SonocueBlock
 from assistant.contracts import Preprocessing, UInt8Array
 from assistant.errors import TrainingError
 from trainer.augment import augment_images, draw_motion
+from trainer.checkpoint import Checkpoint, made_from
+from trainer.compute import one_process
 from trainer.config import TrainConfig, load_config
 from trainer.data import Dataset, Int64Array
 from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
@@ -40,6 +41,7 @@ class Teacher:
 
     Attributes:
         name: of its model.
+        weights: their file.
         network: in evaluation mode, without gradients.
         classes: in the order of its logits.
         preprocessing: of its input.
@@ -47,6 +49,7 @@ class Teacher:
     """
 
     name: str
+    weights: Path
     network: GuidanceNetwork
     classes: tuple[str, ...]
     preprocessing: Preprocessing
@@ -69,7 +72,8 @@ def load_teacher(run: Path) -> Teacher:
     except RuntimeError as error:
         raise TrainingError(f"weights '{weights}' are of another network than '{run}/config.toml' names") from error
     network.eval().requires_grad_(False)
-    return Teacher(block.name, channels_last(network), block.classes, block.preprocessing.to_contract(), block.has_gaze)
+    network = channels_last(network)
+    return Teacher(block.name, weights, network, block.classes, block.preprocessing.to_contract(), block.has_gaze)
 
 
 def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Path, report: Report) -> Finetuned:
@@ -79,11 +83,12 @@ def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Pat
         teacher: whom to learn from.
         dataset: its recordings; no label, gaze or still image is looked at.
         config: all settings; ``encoder`` is the student's.
-        folder: for weights and history.
+        folder: for weights, history and checkpoint; what is finished there is not done again.
         report: told each epoch's figures.
 
     Raises:
-        TrainingError: teacher and settings do not fit, there is nothing to learn from, or the loss is not finite.
+        TrainingError: teacher and settings do not fit, there is nothing to learn from, the loss is not finite, or the
+            disk is full (the last good state is kept).
     """
     settings = config.distill
     _check(teacher, dataset, config)
@@ -93,7 +98,7 @@ def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Pat
     train, validation = (dataset.of(part) for part in (dataset.split.train, dataset.split.validation))
     held_out = _draw(validation, _VALIDATION_FRAMES, np.random.default_rng(0))
 
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = one_process(config.compute)
     student = channels_last(GuidanceNetwork(config.encoder, len(teacher.classes)))
     widths = student.image.channels[-1], teacher.network.image.channels[-1]
     to_teacher = nn.Linear(*widths)  # features of another width are compared after this, which is thrown away
@@ -106,18 +111,24 @@ def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Pat
     averaged = AveragedCopy(student, settings.ema)
     model, optimiser = fabric.setup(student, optimiser)
     model.mark_forward_method("answer")
+    to_teacher.to(fabric.device)
+    teacher.network.to(fabric.device)
 
+    checkpoint = Checkpoint(
+        folder, made_from(dataset, config, "distill", teacher.weights), fabric, config.compute.checkpoint_s,
+        model=student, to_teacher=to_teacher, averaged=averaged, optimiser=optimiser, schedule=schedule, chance=chance,
+        torch_chance=torch_chance,
+    )  # fmt: skip
+    at = checkpoint.restore()
     write_json(folder / TEACHER, {"teacher": teacher.name})  # for the model card
-    history: list[dict[str, float]] = []
-    best = 0
-    for epoch in range(settings.epochs):
-        sums = {"loss": 0.0, "planes": 0.0, "gaze": 0.0, "features": 0.0}
+    for epoch in range(at.epoch, settings.epochs):
         model.train()
-        for _ in range(steps):
+        for _ in range(at.step, steps):
             image = network_input(_draw(train, settings.batch, chance)[:, None], dataset.preprocessing)
             image = augment_images(image, draw_motion(len(image), torch_chance), torch_chance)
-            image = image.contiguous(memory_format=torch.channels_last)
-            losses = _losses(model, teacher, to_teacher, image, dataset.preprocessing, config)
+            image = fabric.to_device(image.contiguous(memory_format=torch.channels_last))
+            with fabric.autocast():
+                losses = _losses(model, teacher, to_teacher, image, dataset.preprocessing, config)
             loss = losses["planes"] + settings.gaze_weight * losses["gaze"]
             loss = loss + settings.feature_weight * losses["features"]
             if not torch.isfinite(loss):
@@ -130,16 +141,17 @@ def distill(teacher: Teacher, dataset: Dataset, config: TrainConfig, folder: Pat
             optimiser.step()
             schedule.step()
             averaged.follow(student)
-            for name, value in {"loss": loss, **losses}.items():
-                sums[name] += float(value.detach()) / steps
-        figures = {"epoch": float(epoch), **sums, **_validate(averaged.network, teacher, held_out, dataset, config)}
-        history.append(figures)
-        if figures["validation_loss"] <= history[best]["validation_loss"]:
-            best = epoch
+            at.end_step({"loss": loss, **losses}, steps)
+            checkpoint.keep_now_and_then(at)
+        figures = {"epoch": float(epoch), **at.sums, **_validate(averaged.network, teacher, held_out, dataset, config)}
+        at.end_epoch(figures)
+        if figures["validation_loss"] <= at.history[at.best]["validation_loss"]:
+            at.best = epoch
             save_weights(folder / WEIGHTS, averaged.network.state_dict())
-        save_history(folder, history)
+        save_history(folder, at.history)
+        checkpoint.keep(at)
         report(figures)
-    return Finetuned(folder / WEIGHTS, history, best)
+    return Finetuned(folder / WEIGHTS, at.history, at.best)
 
 
 def _check(teacher: Teacher, dataset: Dataset, config: TrainConfig) -> None:
@@ -180,12 +192,12 @@ def _losses(
     preprocessing: Preprocessing,
     config: TrainConfig,
 ) -> dict[str, Tensor]:
+    """Of a batch, scalars; in 32 bits whatever the networks compute in."""
     with torch.no_grad():
-        their_logits, their_gaze, their_features = teacher.network.answer(
-            _as_teacher_sees(image, preprocessing, teacher.preprocessing)
-        )
-    logits, gaze, features = student.answer(image)  # type: ignore[operator]  # Fabric's wrapper of GuidanceNetwork
-    cosine = F.cosine_similarity(to_teacher(features), their_features, dim=1)
+        theirs = teacher.network.answer(_as_teacher_sees(image, preprocessing, teacher.preprocessing))
+    mine: tuple[Tensor, Tensor, Tensor] = student.answer(image)  # type: ignore[operator]  # Fabric's wrapper
+    cosine = F.cosine_similarity(to_teacher(mine[2]).float(), theirs[2].float(), dim=1)
+    logits, gaze, their_logits, their_gaze = (x.float() for x in (*mine[:2], *theirs[:2]))
     return {
         "planes": distillation_kl(logits, their_logits, config.distill.temperature),
         "gaze": gaze_kl(gaze, _density(their_gaze)) if teacher.has_gaze else gaze.sum() * 0.0,

@@ -93,6 +93,43 @@ def test_a_smaller_student_answers_as_its_teacher_and_no_label_was_looked_at(
     assert np.corrcoef(gaze.ravel(), their_gaze.ravel())[0, 1] > 0.7
 
 
+def test_stopped_it_goes_on_to_the_same_weights(teacher_run, unlabelled, config, tmp_path):
+    """Stopped by a report, which comes after a checkpoint: bit for bit on CPU."""
+    teacher = load_teacher(teacher_run)
+    often = config.model_copy(update={"compute": config.compute.model_copy(update={"checkpoint_s": 0.0})})
+    whole = distill(teacher, unlabelled, often, tmp_path / "whole", lambda figures: None)
+
+    class StopError(Exception):
+        pass
+
+    def stop_after_two(figures):
+        if figures["epoch"] == 1:
+            raise StopError
+
+    with pytest.raises(StopError):
+        distill(teacher, unlabelled, often, tmp_path / "parts", stop_after_two)
+    seen = []
+    rest = distill(teacher, unlabelled, often, tmp_path / "parts", seen.append)
+    assert [figures["epoch"] for figures in seen] == [2, 3]
+    assert rest.history == whole.history
+    assert rest.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def test_another_teacher_does_not_go_on_where_the_first_stopped(teacher_run, unlabelled, config, tmp_path):
+    short = config.model_copy(update={"distill": config.distill.model_copy(update={"epochs": 1})})
+    teacher = load_teacher(teacher_run)
+    distill(teacher, unlabelled, short, tmp_path / "run", lambda figures: None)
+    (tmp_path / "other").write_bytes(b"other weights")
+    with pytest.raises(TrainingError, match="begin the step again"):
+        distill(dataclasses.replace(teacher, weights=tmp_path / "other"), unlabelled, short, tmp_path / "run", print)
+
+
+def test_in_bfloat16_it_learns_too(teacher_run, unlabelled, config, tmp_path):
+    half = config.model_copy(update={"compute": config.compute.model_copy(update={"precision": "bf16-mixed"})})
+    made = distill(load_teacher(teacher_run), unlabelled, half, tmp_path / "run", lambda figures: None)
+    assert made.history[-1]["validation_loss"] < 0.7 * made.history[0]["validation_loss"]
+
+
 def test_what_does_not_fit_is_one_line(teacher_run, dataset, unlabelled, config, tmp_path):
     teacher = load_teacher(teacher_run)
     smaller = config.model_copy(update={"data": config.data.model_copy(update={"height_px": 32})})
