@@ -2,8 +2,8 @@
 
 ``python scripts/sweep_relevance.py CONFIG SESSIONS RUN [--shares 0.2 0.6 1] [--rows ...] [--epochs 36] [--out docs]``.
 The recordings stay the same; of their utterances so many are silenced that a given share of what is left speaks about
-the image. As much speech is left at each share as all relevant speech of the recording lasts: what changes is what is
-said, not how much. Rows, budget, split and seeds are those of ``sonocue train table``; it goes on where it stopped.
+the image. As much speech is left at each share, namely what a recording has of both kinds for every share from 20 to
+100 %: what changes is what is said, not how much. Rows, budget, split and seeds are those of ``sonocue train table``; it goes on where it stopped.
 
 Only recordings whose truth says which utterance is relevant can serve: those of the software scanner.
 """
@@ -30,13 +30,14 @@ from trainer.table import Result, make_table
 from trainer.table_report import about
 
 ROWS = ("correspondence and contrastive", "full method", "oracle pacing")
+_LOWEST = 0.2
 CONSOLE = Console(stderr=True)
 
 
 def with_share(recording: Recording, share: float, chance: np.random.Generator) -> Recording:
     """The recording with so many utterances silenced that ``share`` of the speaking time left is relevant.
 
-    What is left lasts about as long as all its relevant speech: utterances are drawn at random until they do.
+    What is left lasts as long at any share from 20 to 100 %; utterances are drawn at random.
 
     Args:
         recording: with the truth of its utterances.
@@ -44,7 +45,8 @@ def with_share(recording: Recording, share: float, chance: np.random.Generator) 
         chance: draws.
     """
     start_s, end_s, relevant = recording.utterances.T
-    budget_s = float((end_s - start_s)[relevant > 0].sum())
+    relevant_s, other_s = (float((end_s - start_s)[(relevant > 0) == is_it].sum()) for is_it in (True, False))
+    budget_s = min(relevant_s, other_s / (1 - _LOWEST))
     kept = np.zeros(len(relevant), np.bool_)
     for is_relevant, part in ((True, share), (False, 1 - share)):
         left_s = part * budget_s

@@ -39,7 +39,7 @@ def test_so_much_of_what_is_left_is_relevant(sweep, spoken, share):
     left = sweep.with_share(spoken, share, np.random.default_rng(0))
     lengths_s = left.utterances[:, 1] - left.utterances[:, 0]
     assert (lengths_s * left.utterances[:, 2]).sum() / lengths_s.sum() == pytest.approx(share, abs=0.1)
-    assert lengths_s.sum() == pytest.approx(16.0, abs=2.0), "all relevant speech lasts 16 s"
+    assert lengths_s.sum() == pytest.approx(16.0, abs=2.0), "all relevant speech lasts 16 s, the other 30 s"
     assert len(left.words) == len(left.utterances)
     assert left.frames is spoken.frames and left.labels is spoken.labels
     silenced = {tuple(row) for row in spoken.utterances} - {tuple(row) for row in left.utterances}
