@@ -3,7 +3,8 @@
 ``python scripts/sweep_relevance.py CONFIG SESSIONS RUN [--shares 0.2 0.6 1] [--rows ...] [--epochs 36] [--out docs]``.
 The recordings stay the same; of their utterances so many are silenced that a given share of what is left speaks about
 the image. As much speech is left at each share, namely what a recording has of both kinds for every share from 20 to
-100 %: what changes is what is said, not how much. Rows, budget, split and seeds are those of ``sonocue train table``; it goes on where it stopped.
+100 %: what changes is what is said, not how much. Rows, budget, split and seeds are those of the table; it goes on
+where it stopped.
 
 Only recordings whose truth says which utterance is relevant can serve: those of the software scanner.
 """

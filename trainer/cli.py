@@ -93,11 +93,11 @@ def distill_command(
 ) -> None:
     """Train a small network on what a trained one says, on recordings without labels; evaluate and export come next."""
     config, dataset = _begin(config_file, sessions, run)
-    from trainer.checkpoint import begin_again
+    from trainer import checkpoint
     from trainer.distill import distill, load_teacher
 
     if again:
-        begin_again(run / "finetune")
+        checkpoint.begin_again(run / "finetune")
     say_where_plots_are(run / "finetune")
     with epoch_bar("distill", config.distill.epochs, run) as report:
         distill(load_teacher(teacher), dataset, config, run / "finetune", report)
