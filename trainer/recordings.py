@@ -113,8 +113,8 @@ def read_session(
     """
     if path.name.endswith(PARTIAL_SUFFIX):
         raise SessionError(
-            f"session '{path}' was not closed: it is being recorded, or its writer was killed (then rename the folder "
-            f"without {PARTIAL_SUFFIX}, and it is used up to its last second)"
+            f"session '{path}' was not closed: it is being recorded, or its writer was killed (then complete it by "
+            "'sonocue session recover')"
         )
     reader = SessionReader(path)
     for name, expected in reader.manifest.sha256.items():

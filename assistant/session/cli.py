@@ -31,6 +31,37 @@ def verify(paths: Annotated[list[Path], typer.Argument(help="Session folders.", 
 
 
 @app.command()
+def recover(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders that end in .partial, or folders of sessions.", metavar="PATH...")
+    ],
+) -> None:
+    """Complete sessions whose recording was cut off (power, crash, a pulled disk); exit status 2 when one cannot be."""
+    from assistant.errors import SessionError
+    from assistant.session.manifest import MANIFEST_NAME, PARTIAL_SUFFIX
+    from assistant.session.reader import SessionReader
+    from assistant.session.recover import recover_session
+
+    failed = False
+    for path in paths:
+        holds_sessions = path.is_dir() and not (path / MANIFEST_NAME).exists()
+        found = sorted(path.glob(f"*{PARTIAL_SUFFIX}")) if holds_sessions else [path]
+        if not found:
+            typer.echo(f"{path}: no session in it was cut off")
+        for session in found:
+            try:
+                recovered = recover_session(session)
+            except SessionError as error:
+                typer.echo(str(error), err=True)
+                failed = True
+            else:
+                facts = dict(_facts(SessionReader(recovered)))
+                typer.echo(f"{recovered}: video {facts['video']}; sound {facts['sound']}")
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
 def show(path: Annotated[Path, typer.Argument(help="A session folder.", metavar="PATH")]) -> None:
     """Say what a session holds."""
     from assistant.session.reader import SessionReader

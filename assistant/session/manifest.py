@@ -85,6 +85,11 @@ class Segment(_Record):
     sound_codec: Literal["pcm_s16le", "pcm_f32le"] | None
     sample_rate_hz: int
 
+    @property
+    def sample_bytes(self) -> int:
+        """Of one sound sample."""
+        return 2 if self.sound_codec == "pcm_s16le" else 4
+
 
 class Manifest(_Record):
     """The whole of ``session.json`` but its own checksum."""

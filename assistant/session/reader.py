@@ -177,6 +177,12 @@ class SessionReader:
         """How many samples were recorded, gaps left out."""
         return int(self._sound_table[:, 2].sum())
 
+    @property
+    def tables(self) -> tuple[Int64Array, Int64Array]:
+        """The rows of ``frames.csv`` and ``sound.csv`` that can be read, ``(n, 5)`` each."""
+        columns = self.frame_indices, self.frame_times_ns, self._frame_streams, self._frame_segments
+        return np.stack([*columns, self._frame_container_ms], axis=1), self._sound_table
+
     def content_per_segment(self) -> list[tuple[int, int]]:
         """Frames and sound samples of each Matroska file, as the tables say."""
         return [

@@ -64,7 +64,18 @@ def count_content(folder: Path, segment: Segment) -> tuple[int, int]:
                     sound_bytes += packet.size
     except (OSError, FFmpegError):
         pass  # what came before the damage counts
-    return frames, sound_bytes // (2 if segment.sound_codec == "pcm_s16le" else 4)
+    return frames, sound_bytes // segment.sample_bytes
+
+
+def frame_times_ms(folder: Path, segment: Segment) -> list[int]:
+    """The container's time of each image, rising, found without decoding. Raises ``SessionError``."""
+    try:
+        with av.open(str(folder / segment.file)) as container:
+            stream = container.streams.video[0]
+            times = [float(p.pts * p.time_base) for p in container.demux(stream) if p.size and p.pts is not None]
+    except (OSError, FFmpegError, IndexError) as error:
+        raise SessionError(f"'{folder / segment.file}' cannot be read: {error}") from error
+    return sorted(round(1000 * time_s) for time_s in times)
 
 
 def _pixels(picture: av.VideoFrame, segment: Segment, grey: bool) -> UInt8Array:

@@ -18,6 +18,7 @@ from av.error import FFmpegError
 
 from assistant.contracts import AudioBlock, Clock, Frame, GazeSample, Guidance, StreamItem, TimelineEvent
 from assistant.errors import SessionError
+from assistant.session.being_written import mark_as_written
 from assistant.session.manifest import (
     FRAMES_NAME,
     PARTIAL_SUFFIX,
@@ -104,6 +105,7 @@ class SessionWriter:
             self._frames = self._open(FRAMES_NAME, FRAMES_COLUMNS)
             self._sound = self._open(SOUND_NAME, SOUND_COLUMNS)
             self._timeline = self._open(TIMELINE_NAME)
+            mark_as_written(self._timeline)
             self._manifest = Manifest(
                 session_id=self.session_id,
                 subject=header.subject,
@@ -184,7 +186,7 @@ class SessionWriter:
                 stream.close()
             names = [FRAMES_NAME, SOUND_NAME, TIMELINE_NAME, *(segment.file for segment in self._manifest.segments)]
             for name in names:
-                _to_disk(self.path / name)
+                to_disk(self.path / name)
             self._update_manifest(
                 complete=complete and not self._broken,
                 reason="; ".join(filter(None, (self._broken, reason))),
@@ -275,7 +277,7 @@ class SessionWriter:
         return stream
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until the disk has the file, so that a power cut after the rename finds it whole."""
     with path.open("r+b") as stream:
         os.fsync(stream.fileno())

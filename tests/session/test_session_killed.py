@@ -5,10 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from assistant.clock import MonotonicClock
+from assistant.errors import SessionError
+from assistant.session import recover
+from assistant.session.cli import app
+from assistant.session.manifest import read_manifest, write_manifest
 from assistant.session.reader import SessionReader
+from assistant.session.recover import RECOVERED, recover_session
 from assistant.session.verify import verify_session
+from assistant.session.writer import SessionWriter
 
 WRITE_UNTIL_KILLED = """
 import importlib.util, itertools, resource, sys
@@ -53,6 +63,12 @@ def killed_after(index: int, folder: Path, *streams: str, media: str = "h264") -
     return SessionReader(folder / "s.partial")
 
 
+def seconds_to_seek_to(file: Path) -> float:
+    """The length that the file itself tells a player; a killed one tells none."""
+    with av.open(str(file)) as container:
+        return (container.duration or 0) / 1e6
+
+
 @pytest.mark.parametrize("media", ["h264", "lossless"])
 @pytest.mark.parametrize("index", [0, 7, 45, 160])
 def test_a_killed_session_opens_up_to_the_last_second(tmp_path, recording, index, media):
@@ -69,6 +85,22 @@ def test_a_killed_session_opens_up_to_the_last_second(tmp_path, recording, index
     problems = verify_session(reader.path)
     assert len(problems) == 1
     assert f"was not closed; {len(read)} frames" in problems[0]
+
+    recovered = recover_session(reader.path)
+    assert recovered == tmp_path / "s"
+    assert [file.name for file in tmp_path.iterdir()] == ["s"]
+    again = SessionReader(recovered)
+    assert again.manifest.reason == RECOVERED
+    assert verify_session(recovered) == [f"session '{recovered}' is not complete: {RECOVERED}"]
+    for now, before in zip(again.frames(), read, strict=True):
+        assert (now.index, now.captured_ns, now.stream) == (before.index, before.captured_ns, before.stream)
+        np.testing.assert_array_equal(now.pixels, before.pixels)
+    if sound is not None:
+        np.testing.assert_array_equal(again.sound().samples, sound.samples)
+    assert len(list(again.timeline("truth"))) >= index + 1
+    assert recover_session(recovered) == recovered
+    if read:
+        assert seconds_to_seek_to(recovered / again.manifest.segments[0].file) > 0.9 * (len(read) - 1) / 29.97
 
 
 def test_a_sound_device_that_falls_silent_does_not_hold_the_video_back(tmp_path, recording):
@@ -90,3 +122,100 @@ def test_a_torn_last_line_is_left_out(tmp_path, recording):
     again = SessionReader(reader.path)
     assert again.frame_indices.tolist() == reader.frame_indices.tolist()
     assert len(list(again.timeline())) == len(list(reader.timeline()))
+
+
+# ------------------------------------------------------------------------------------------------ recovery
+
+
+@pytest.mark.parametrize("step", ["_remux", "_copy_timeline", "file_sha256", "write_manifest", "_folder_to_disk"])
+def test_interrupted_anywhere_nothing_is_lost_and_the_next_time_it_is_done(tmp_path, recording, monkeypatch, step):
+    """The power goes at each step: no exception handler of ours runs."""
+    reader = killed_after(45, tmp_path, "video", "sound")
+    frames = len(reader)
+
+    def power_cut(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recover, step, power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            recover_session(reader.path)
+    assert reader.path.exists() or SessionReader(tmp_path / "s").manifest.reason == RECOVERED
+    recovered = recover_session(reader.path) if reader.path.exists() else recover_session(tmp_path / "s")
+    assert len(list(SessionReader(recovered).frames())) == frames
+    assert [file.name for file in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_full_disk_leaves_the_session_as_it_was(tmp_path, recording, monkeypatch):
+    reader = killed_after(45, tmp_path, "video", "sound")
+    before = {file.name: file.read_bytes() for file in reader.path.iterdir()}
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recover, "_write_table", full)
+    with pytest.raises(SessionError, match=r"cannot be recovered, and stays as it was: .*No space left"):
+        recover_session(reader.path)
+    assert {file.name: file.read_bytes() for file in reader.path.iterdir()} == before
+    assert [file.name for file in tmp_path.iterdir()] == ["s.partial"]
+
+
+def test_a_session_that_is_being_recorded_is_left_alone(tmp_path, recording):
+    with SessionWriter(tmp_path, recording.header("video"), MonotonicClock(), session_id="s") as writer:
+        writer.put(recording.frame(0))
+        with pytest.raises(SessionError, match="is being recorded: stop the recording"):
+            recover_session(writer.path)
+        writer.put(recording.frame(1))
+    assert verify_session(tmp_path / "s") == []
+
+
+def test_killed_between_the_last_hash_and_the_new_name_it_only_gets_its_name(tmp_path, recording):
+    with SessionWriter(tmp_path, recording.header("video"), MonotonicClock(), session_id="s") as writer:
+        writer.put(recording.frame(0))
+    (tmp_path / "s").rename(tmp_path / "s.partial")
+    assert recover_session(tmp_path / "s.partial") == tmp_path / "s"
+    assert verify_session(tmp_path / "s") == []
+
+
+def test_another_session_of_that_name_is_not_touched(tmp_path, recording):
+    reader = killed_after(10, tmp_path, "video")
+    with SessionWriter(tmp_path / "other", recording.header("video"), MonotonicClock(), session_id="s") as writer:
+        writer.put(recording.frame(0))
+    (tmp_path / "other" / "s").rename(tmp_path / "s")
+    with pytest.raises(SessionError, match="exists already"):
+        recover_session(reader.path)
+    assert reader.path.exists() and verify_session(tmp_path / "s") == []
+
+
+def test_the_command_takes_sessions_and_folders_of_them(tmp_path, recording):
+    reader = killed_after(45, tmp_path, "video", "sound")
+    (tmp_path / "none.partial").mkdir()
+    done = CliRunner().invoke(app, ["recover", str(tmp_path)])
+    assert done.exit_code == 2
+    assert f"{tmp_path / 's'}: video {len(reader)} frames" in done.stdout
+    assert "none.partial': expected a session.json in it, found none" in done.stderr
+    (tmp_path / "none.partial").rmdir()
+    again = CliRunner().invoke(app, ["recover", str(tmp_path), str(tmp_path / "s")])
+    assert again.exit_code == 0
+    assert "no session in it was cut off" in again.stdout
+
+
+def test_verify_tells_a_frame_at_another_time_and_a_stranger_in_the_timeline(tmp_path, recording):
+    with SessionWriter(tmp_path, recording.header("video"), MonotonicClock(), session_id="s") as writer:
+        for index in range(4):
+            writer.put(recording.frame(index))
+    path = tmp_path / "s"
+    frames = path / "frames.csv"
+    lines = frames.read_text().splitlines()
+    lines[2] = lines[2].rsplit(",", 1)[0] + ",35"
+    frames.write_text("\n".join(lines) + "\n")
+    with (path / "timeline.jsonl").open("a") as timeline:
+        timeline.write('{"captured_ns":1,"kind":"truth","frame_index":99,"plane":"femur"}\n')
+    names = ("frames.csv", "timeline.jsonl")
+    was = read_manifest(path)
+    hashes = was.sha256 | {name: recover.file_sha256(path / name) for name in names}
+    write_manifest(path, was.model_copy(update={"sha256": hashes, "timeline_lines": 1}))
+    problems = verify_session(path)
+    assert len(problems) == 2
+    assert "1 frames stand at other times than frames.csv says, the first at 33 ms, expected 35 ms" in problems[0]
+    assert "1 frames that were neither recorded nor lost, the first is 99" in problems[1]
