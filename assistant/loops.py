@@ -25,6 +25,7 @@ from assistant.errors import EndOfStream
 from assistant.latest_slot import LatestSlot
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
+from assistant.session.sound_clock import SoundClock
 from assistant.speech import SpeechDetector
 from assistant.state import RunState
 
@@ -180,12 +181,16 @@ class SideStreams:
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._speech = SpeechDetector()
+        self._sound_clock: SoundClock | None = None
         self._lost_packets = 0
 
     def __call__(self, item: StreamItem) -> None:
         if isinstance(item, AudioBlock):
             self._speech.feed(item)
             self._state.sound_heard(self._speech.level())
+            self._sound_clock = self._sound_clock or SoundClock(item.sample_rate_hz)
+            self._sound_clock.place(item.first_sample, item.captured_ns, len(item.samples))
+            self._state.sound_drifts(self._sound_clock.drift_ppm)
         elif isinstance(item, GazeSample):
             self._state.gaze_captured(item)
         elif isinstance(item, TimelineEvent) and item.data.get("event") == "packets lost":

@@ -95,6 +95,7 @@ class Run:
             "latency_ms": None if total is None else {"p50": total.p50, "p95": total.p95, "p99": total.p99},
             "planes": self._state.seconds_per_plane,
             "session": None if self._session is None else str(self._session),
+            "sound_drift_ppm": None if snapshot.sound_drift_ppm is None else round(snapshot.sound_drift_ppm, 1),
             "engine": snapshot.engine,
             "notices": list(snapshot.notices),
             "faults": list(self._state.faults),

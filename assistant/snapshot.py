@@ -90,6 +90,8 @@ class Snapshot:
         notices: lasting remarks, e.g. that the model was trained on the software scanner.
         faults: what is wrong now, in plain words, worst first; empty when all is well.
         ended: the run is over (end of the source, stop, or fatal fault).
+        sound_drift_ppm: how much faster than its nominal rate the sound card runs, which the recording corrects; None
+            without sound, 0 in the first seconds.
     """
 
     number: int
@@ -111,6 +113,7 @@ class Snapshot:
     notices: tuple[str, ...]
     faults: tuple[str, ...]
     ended: bool
+    sound_drift_ppm: float | None = None
 
 
 class SnapshotSource(Protocol):

@@ -49,6 +49,7 @@ class RunState:
         self._guidance: Guidance | None = None
         self._gaze: GazeSample | None = None
         self._sound: SoundLevel | None = None
+        self._sound_drift_ppm: float | None = None
         self._faults: dict[str, str] = {}
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
@@ -131,6 +132,11 @@ class RunState:
         with self._lock:
             self._sound = level
             self._number += 1
+
+    def sound_drifts(self, ppm: float) -> None:
+        """How much faster than its nominal rate the sound card runs, in parts per million."""
+        with self._lock:
+            self._sound_drift_ppm = ppm
 
     def fault(self, part: str, message: str) -> None:
         """``part`` of the run is in trouble; ``message`` is shown until the run ends."""
@@ -220,6 +226,7 @@ class RunState:
                 notices=self._notices,
                 faults=faults,
                 ended=self._ended_ns is not None,
+                sound_drift_ppm=self._sound_drift_ppm,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:

@@ -2,9 +2,9 @@
 
 ``python scripts/bench_killed.py [--kills 100] [--seed 0] [--longest 8] [--json FILE]``. Each time, ``sonocue record``
 records the software scanner with sound and gaze at 640x480 in a process of its own, and is killed (SIGKILL) at a moment
-drawn evenly between its first recorded frame and ``--longest`` seconds later. What is lost is counted from the moment of
-the kill to the last frame, and the last sound sample, that opens; then ``sonocue session recover`` completes it, and it
-is verified.
+drawn evenly between its first recorded frame and ``--longest`` seconds later. What is lost is counted from the moment
+of the kill to the last frame, and the last sound sample, that opens; then ``sonocue session recover`` completes it, and
+it is verified.
 """
 
 from __future__ import annotations

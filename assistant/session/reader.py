@@ -5,6 +5,7 @@ Any thread may read; each iterator opens the files anew, so several threads may 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,10 +141,11 @@ class SessionReader:
             return None
         rate_hz = self.manifest.sample_rate_hz
         clock = SoundClock(rate_hz)
-        positions = [clock.place(*row) for row in self._sound_table[:, :3].tolist()]
-        samples = np.zeros(max(np.array(positions) + self._sound_table[:, 2]), np.float32)
-        for position, block in zip(positions, self.sound_blocks(), strict=True):
-            samples[position : position + len(block.samples)] = block.samples
+        places = [clock.place(*row) for row in self._sound_table[:, :3].tolist()]
+        samples = np.zeros(math.ceil(max(end for _, end in places)), np.float32)
+        before: tuple[float, float, float] | None = None
+        for (start, end), block in zip(places, self.sound_blocks(), strict=True):
+            before = _lay(samples, block.samples, start, end, before)
         return RecordedSound(samples, rate_hz, int(self._sound_table[0, 1]))
 
     def gaze(self) -> Iterator[GazeSample]:
@@ -199,6 +201,29 @@ class SessionReader:
             rows = sound[sound[:, 4] == number]
             kept_sound.append(rows[np.cumsum(rows[:, 2]) <= n_samples])
         return np.concatenate(kept_frames), np.concatenate(kept_sound)
+
+
+def _lay(
+    line: Float32Array, samples: Float32Array, start: float, end: float, before: tuple[float, float, float] | None
+) -> tuple[float, float, float]:
+    """Write a block into ``line`` between two positions, linearly between its samples; where it fits exactly, as it is.
+
+    Args:
+        line: to be written.
+        samples: of the block.
+        start: position of its first sample.
+        end: position of the one after its last.
+        before: what this returned for the block before: where it ended, and position and value of its last sample.
+    """
+    step = (end - start) / len(samples)
+    at = start + step * np.arange(len(samples))
+    first = math.ceil(start)
+    if before is not None and before[0] == start:  # nothing is missing between: the line goes on from its last sample
+        at, samples = np.concatenate([before[1:2], at]), np.concatenate([before[2:], samples])
+        first = math.floor(before[1]) + 1
+    wanted = np.arange(max(first, 0), math.floor(at[-1]) + 1)
+    line[wanted] = np.interp(wanted, at, samples)
+    return end, float(at[-1]), float(samples[-1])
 
 
 def _read_table(path: Path, columns: int) -> Int64Array:

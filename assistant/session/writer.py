@@ -228,8 +228,8 @@ class SessionWriter:
         if self._sound_start_ns is None:
             self._sound_start_ns = block.captured_ns
         count = len(block.samples)
-        position = self._sound_clock.place(block.first_sample, block.captured_ns, count)
-        start_ns = self._sound_start_ns + position * 1_000_000_000 // block.sample_rate_hz
+        position, _ = self._sound_clock.place(block.first_sample, block.captured_ns, count)
+        start_ns = self._sound_start_ns + round(position * 1e9 / block.sample_rate_hz)
         segment.add_sound(block.samples, start_ns)
         segment_number = len(self._manifest.segments) - 1
         overflowed = int(block.overflowed)
