@@ -115,7 +115,7 @@ class Run:
         try:
             self._session = self._finish(not self._failures, "; ".join(self._failures))
         except (SonocueError, OSError) as error:
-            self._fail("recording", f"the session could not be closed: {error}")
+            self._fail("session", f"the session could not be closed: {error}")
         finally:
             self._state.ended(self._session)
             self._ended.set()

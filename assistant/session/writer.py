@@ -21,6 +21,7 @@ from assistant.errors import SessionError
 from assistant.session.being_written import mark_as_written
 from assistant.session.manifest import (
     FRAMES_NAME,
+    MANIFEST_NAME,
     PARTIAL_SUFFIX,
     SOUND_NAME,
     TIMELINE_NAME,
@@ -39,6 +40,8 @@ __all__ = ["SessionHeader", "SessionWriter"]
 
 SOUND_MAY_WAIT_S = 0.5
 """How much sound waits for the first image, so that both begin in one file."""
+
+_LOOK_EVERY_NS = 500_000_000
 
 FRAMES_COLUMNS = "index,captured_ns,stream,segment,container_ms"
 SOUND_COLUMNS = "first_sample,captured_ns,count,overflowed,segment"
@@ -97,6 +100,7 @@ class SessionWriter:
         self._counts = {"frames": 0, "sound_samples": 0, "timeline_lines": 0}
         self._closed = False
         self._broken = ""
+        self._look_again_ns = 0
         try:
             if self._final.exists():
                 raise FileExistsError(f"'{self._final}' exists already")
@@ -199,6 +203,11 @@ class SessionWriter:
         return self.path
 
     def _put_frame(self, frame: Frame) -> None:
+        if frame.captured_ns >= self._look_again_ns:
+            # Into a folder that was removed, an open file is written without an error, and is nowhere.
+            if not (self.path / MANIFEST_NAME).exists():
+                raise FileNotFoundError(f"the folder '{self.path}' was removed or renamed")
+            self._look_again_ns = frame.captured_ns + _LOOK_EVERY_NS
         grey = frame.pixels.ndim == 2
         layout = frame.width_px, frame.height_px, grey
         current = self._segment
