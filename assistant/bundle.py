@@ -5,6 +5,8 @@
     configs/metadata.json      class list, preprocessing, temperature, ... (assistant/bundle_metadata.py)
     models/model.onnx          float network: image (N, 1, H, W) -> logits (N, n_classes)[, gaze_logits (N, h, w)]
     models/model_int8.onnx     the same with explicit quantisation (Q/DQ nodes); one of the two may be missing
+    models/speech_encoder.onnx log_mel (N, 64, m) -> embedding (N, D); it and the next one: when pretrained on speech
+    models/video_encoder.onnx  image (N, 1, H, W) -> embedding (N, D): the cosine of the two is how well they agree
     models/symmetric_int8.onnx INT8 with zero points of 0, for engines that know no others (TensorRT); may be missing
     golden/golden.npz          inputs and what the network answered when it was made; no engine is used that disagrees
     docs/README.md             model card
@@ -41,6 +43,7 @@ METADATA = "configs/metadata.json"
 GOLDEN = "golden/golden.npz"
 CARD = "docs/README.md"
 SUMS = "SHA256SUMS"
+SPEECH_ENCODER, VIDEO_ENCODER = "models/speech_encoder.onnx", "models/video_encoder.onnx"
 SYMMETRIC = "models/symmetric_int8.onnx"
 ONNX: Mapping[Precision, str] = {"float": "models/model.onnx", "int8": "models/model_int8.onnx"}
 
@@ -97,6 +100,9 @@ def read_bundle(path: Path) -> ModelBundle:
         golden=path / GOLDEN,
         digest=digest,
         symmetric_int8=path / SYMMETRIC if SYMMETRIC in sums else None,
+        encoders=(path / VIDEO_ENCODER, path / SPEECH_ENCODER)
+        if {VIDEO_ENCODER, SPEECH_ENCODER} <= set(sums)
+        else None,
     )
 
 

@@ -263,6 +263,7 @@ class ModelBundle:
         golden: ``.npz`` with ``image``, ``logits`` and, when ``has_gaze``, ``gaze_logits``.
         digest: the whole of that hash.
         symmetric_int8: the INT8 network with zero points of 0, for engines that know no others; None without one.
+        encoders: of video and of speech, as pretraining left them (``assistant/narration.py``); None without.
     """
 
     path: Path
@@ -278,6 +279,7 @@ class ModelBundle:
     golden: Path
     digest: str = ""
     symmetric_int8: Path | None = None
+    encoders: tuple[Path, Path] | None = None
 
 
 @runtime_checkable

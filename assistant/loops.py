@@ -21,8 +21,9 @@ from assistant.contracts import (
     StreamKind,
     TimelineEvent,
 )
-from assistant.errors import EndOfStream
+from assistant.errors import BackendError, EndOfStream
 from assistant.latest_slot import LatestSlot
+from assistant.narration import PERIOD_S, NarrationAgreement
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
 from assistant.session.sound_clock import SoundClock
@@ -85,7 +86,12 @@ def capture_video(
 
 
 def capture_stream(
-    device: Device, stream: StreamKind, stopping: threading.Event, state: RunState, recorder: Recorder | None
+    device: Device,
+    stream: StreamKind,
+    stopping: threading.Event,
+    state: RunState,
+    recorder: Recorder | None,
+    narration: NarrationAgreement | None = None,
 ) -> None:
     """Live: a stream other than video goes to the recording, and what a window shows of it to the state."""
     observe = SideStreams(state)
@@ -99,6 +105,28 @@ def capture_stream(
         if recorder is not None:
             recorder.put(item)
         observe(item)
+        if narration is not None and isinstance(item, AudioBlock):
+            narration.hear(item)
+
+
+def compare_narration(
+    narration: NarrationAgreement, stopping: threading.Event, state: RunState, recorder: Recorder | None
+) -> None:
+    """Live: once a second, how well what is said fits what is shown. Without it the run goes on, and says so."""
+    while not stopping.wait(PERIOD_S):
+        frame = state.newest_frame
+        if frame is None:
+            continue
+        try:
+            agreement = narration.agreement(frame)
+        except BackendError as error:
+            state.fault("narration", f"narration and image are not compared any more: {error}")
+            state.narration_agrees(None)
+            return
+        state.narration_agrees(agreement)
+        if agreement is not None and recorder is not None:
+            facts = {"event": "narration", "agreement": round(agreement, 3)}
+            recorder.put(TimelineEvent(frame.captured_ns, "event", facts))
 
 
 def infer_newest(

@@ -31,10 +31,13 @@ from assistant.loops import (
     Step,
     capture_stream,
     capture_video,
+    compare_narration,
     infer_newest,
     run_lockstep,
 )
+from assistant.narration import NarrationAgreement
 from assistant.open_sources import open_sources
+from assistant.plugin_loader import load_plugin
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
@@ -140,9 +143,15 @@ def start_run(
                 slot = LatestSlot()
                 newest = partial(infer_newest, slot, step, state, recorder, on_guidance)
                 accompanying["inference"] = lambda: inference.submit(newest).result()
+            narration = None
+            if bundle is not None and bundle.encoders is not None and "sound" in sources.by_stream:
+                open_encoder = load_plugin("sonocue.encoders", "onnxruntime")
+                video_encoder, speech_encoder = map(open_encoder, bundle.encoders)
+                narration = NarrationAgreement(bundle, video_encoder, speech_encoder, sources.video_info.sector_crop)
+                accompanying["narration"] = partial(compare_narration, narration, stopping, state, recorder)
             for stream, device in sources.by_stream.items():
                 if stream != "video":
-                    accompanying[stream] = partial(capture_stream, device, stream, stopping, state, recorder)
+                    accompanying[stream] = partial(capture_stream, device, stream, stopping, state, recorder, narration)
             leading = (
                 "video",
                 partial(capture_video, sources.video, clock, stopping, state, recorder, slot, config.seconds),

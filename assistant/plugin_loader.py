@@ -22,7 +22,7 @@ Group = Literal[
     "sonocue.benches",
     "sonocue.references",
     "sonocue.commands",
-    "sonocue.benches",
+    "sonocue.encoders",
 ]
 
 _OUR_ROOMS = {"assistant", "plugins", "trainer", "ui"}

@@ -92,6 +92,8 @@ class Snapshot:
         ended: the run is over (end of the source, stop, or fatal fault).
         sound_drift_ppm: how much faster than its nominal rate the sound card runs, which the recording corrects; None
             without sound, 0 in the first seconds.
+        narration_agreement: how well what is said fits what is shown, in [0, 1], 0.5 by chance; None while nobody
+            speaks, and with models that did not learn from speech.
     """
 
     number: int
@@ -114,6 +116,7 @@ class Snapshot:
     faults: tuple[str, ...]
     ended: bool
     sound_drift_ppm: float | None = None
+    narration_agreement: float | None = None
 
 
 class SnapshotSource(Protocol):

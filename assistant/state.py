@@ -50,6 +50,7 @@ class RunState:
         self._gaze: GazeSample | None = None
         self._sound: SoundLevel | None = None
         self._sound_drift_ppm: float | None = None
+        self._agreement: float | None = None
         self._faults: dict[str, str] = {}
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
@@ -137,6 +138,18 @@ class RunState:
         """How much faster than its nominal rate the sound card runs, in parts per million."""
         with self._lock:
             self._sound_drift_ppm = ppm
+
+    def narration_agrees(self, agreement: float | None) -> None:
+        """How well narration and image agree, in [0, 1]; None while nobody speaks."""
+        with self._lock:
+            self._agreement = agreement
+            self._number += 1
+
+    @property
+    def newest_frame(self) -> Frame | None:
+        """The image that came last."""
+        with self._lock:
+            return self._frame
 
     def fault(self, part: str, message: str) -> None:
         """``part`` of the run is in trouble; ``message`` is shown until the run ends."""
@@ -227,6 +240,7 @@ class RunState:
                 faults=faults,
                 ended=self._ended_ns is not None,
                 sound_drift_ppm=self._sound_drift_ppm,
+                narration_agreement=self._agreement,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:

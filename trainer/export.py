@@ -18,7 +18,7 @@ from torch import nn
 
 from assistant import metrics
 from assistant.admission import LEAST_GAZE_CORRELATION, LEAST_SAME_PLANE
-from assistant.bundle import SYMMETRIC, write_bundle
+from assistant.bundle import SPEECH_ENCODER, SYMMETRIC, VIDEO_ENCODER, write_bundle
 from assistant.contracts import Float32Array, ModelBundle, Precision
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
@@ -291,7 +291,7 @@ def _export_encoders(pretrained: Path, dataset: Dataset, config: TrainConfig, fo
     network.load_state_dict(load_weights(pretrained))
     n_mels = next(len(r.log_mel) for r in dataset.recordings if r.log_mel.size)
     mel = torch.zeros(2, n_mels, round(config.data.speech_s / MEL_HOP_S))
-    files = {f"models/{name}": folder / name for name in ("speech_encoder.onnx", "video_encoder.onnx")}
+    files = {name: folder / Path(name).name for name in (SPEECH_ENCODER, VIDEO_ENCODER)}
     speech, video = files.values()
     to_onnx(_SpeechEmbedding(network), mel, speech, "log_mel", ("embedding",))
     to_onnx(_VideoEmbedding(network), _example(dataset), video, "image", ("embedding",))

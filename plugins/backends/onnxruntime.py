@@ -118,6 +118,50 @@ def create(threads: int, argument: str = "cpu") -> OnnxRuntimeBackend:
     return OnnxRuntimeBackend(threads, tuple(argument.split("+")))
 
 
+class OnnxEncoder:
+    """One network with one input and one output, on one thread of the processor. Implements ``narration.Encoder``.
+
+    Attributes:
+        shape: of its input; the batch, and what else is free, is None.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        (only,) = session.get_inputs()
+        self._input = only.name
+        self.shape = tuple(size if isinstance(size, int) else None for size in only.shape)
+
+    def __call__(self, batch: Float32Array) -> Float32Array:
+        """See ``narration.Encoder``."""
+        try:
+            embedding: Float32Array = self._session.run(None, {self._input: batch})[0]
+        except _ENGINE_ERRORS as error:
+            raise BackendError(f"ONNX Runtime failed: {_one_line(error)}") from error
+        return embedding
+
+
+def open_encoder(file: Path) -> OnnxEncoder:
+    """Entry point: an encoder from its ONNX file.
+
+    Raises:
+        BackendError: it cannot be loaded, or has more than one input or output.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(file, options, providers=[_CPU], enable_fallback=False)
+    except _ENGINE_ERRORS as error:
+        raise BackendError(f"ONNX Runtime cannot load '{file}': {_one_line(error)}") from error
+    counts = len(session.get_inputs()), len(session.get_outputs())
+    if counts != (1, 1):
+        raise BackendError(
+            f"'{file}': expected an encoder with one input and one output, got {counts[0]} and {counts[1]}"
+        )
+    return OnnxEncoder(session)
+
+
 def _full_name(provider: str) -> str:
     """As ONNX Runtime calls it. Raises ``BackendError`` when this package has no such provider."""
     there = onnxruntime.get_available_providers()

@@ -10,6 +10,8 @@ import pytest
 
 from assistant import metrics
 from assistant.bundle import load_arrays, read_bundle
+from assistant.narration import NarrationAgreement
+from assistant.plugin_loader import load_plugin
 from assistant.preprocess import Preprocessor
 from assistant.session.reader import SessionReader
 
@@ -136,3 +138,24 @@ def test_the_model_folder_does_not_tell_where_it_was_made(run):
     files = [file for file in (run / "model").rglob("*") if file.is_file()]
     assert len(files) > 5
     assert [file.name for file in files if here in file.read_bytes() or b"site-packages" in file.read_bytes()] == []
+
+
+def test_live_compares_narration_and_image_with_the_exported_encoders(run, bar_sessions):
+    """By the engine's own plugin, on a recorded session: told while somebody speaks, in [0, 1]."""
+    pytest.importorskip("onnxruntime")
+    bundle = read_bundle(run / "model")
+    open_encoder = load_plugin("sonocue.encoders", "onnxruntime")
+    video, speech = map(open_encoder, bundle.encoders)
+    assert video.shape == (None, 1, 64, 64) and speech.shape[1] == 64
+    reader = SessionReader(bar_sessions / "bars-0")
+    narration = NarrationAgreement(bundle, video, speech)
+    blocks, told = iter(reader.sound_blocks()), []
+    block = next(blocks)
+    for frame in list(reader.frames())[::10]:
+        while block is not None and block.captured_ns <= frame.captured_ns:
+            narration.hear(block)
+            block = next(blocks, None)
+        told.append(narration.agreement(frame))
+    known = [value for value in told if value is not None]
+    assert len(known) > 5 and all(0 <= value <= 1 for value in known)
+    assert None in told
