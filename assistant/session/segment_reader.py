@@ -33,7 +33,7 @@ def decode_frames(folder: Path, segment: Segment, *, grey: bool, from_ms: int = 
             for picture in container.decode(stream):
                 container_ms = round((picture.time or 0.0) * 1000)
                 if container_ms >= from_ms:
-                    yield container_ms, _pixels(picture, segment, grey)
+                    yield container_ms, pixels_of(picture, segment, grey)
     except (OSError, FFmpegError, IndexError) as error:
         raise SessionError(f"'{folder / segment.file}' cannot be read: {error}") from error
 
@@ -67,7 +67,7 @@ def count_content(folder: Path, segment: Segment) -> tuple[int, int]:
     return frames, sound_bytes // (2 if segment.sound_codec == "pcm_s16le" else 4)
 
 
-def _pixels(picture: av.VideoFrame, segment: Segment, grey: bool) -> UInt8Array:
+def pixels_of(picture: av.VideoFrame, segment: Segment, grey: bool) -> UInt8Array:
     """The true image: one channel or RGB, without the row and column that 4:2:0 coding may have added."""
     if segment.video_codec == "h264":
         planes = _array(picture, "yuv420p")
