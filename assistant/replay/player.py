@@ -247,6 +247,8 @@ class Player:
             frame = self._frames.at(position)
         except SessionError as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001 - the worker loop: the other frames can still be looked at
+            problem = f"this frame cannot be shown, by a defect: {error!r}"
         index, other = recording.index, self._other
         return Moment(
             number=number,

@@ -108,9 +108,9 @@ class FrameAccess:
             if self._container is None or segment != self._segment:
                 self._forget()
                 self._container = av.open(str(path))
+                self._container.streams.video[0].codec_context.thread_count = 1  # the other processor paints
                 self._segment = segment
             stream = self._container.streams.video[0]
-            stream.codec_context.thread_count = 1  # the other processor paints
             self._container.seek(container_ms * 1000)  # in microseconds
             self._pictures = self._container.decode(stream)
             self._next = -1
