@@ -21,6 +21,8 @@ from assistant.session.manifest import PARTIAL_SUFFIX
 from assistant.session.reader import SessionReader
 
 LABELS_NAME, NOTES_NAME = "labels.csv", "notes.csv"
+MAX_NOTE = 500
+"""Letters in a note."""
 LABEL_COLUMNS = ("file", "start_s", "end_s", "plane")
 NOTE_COLUMNS = ("file", "start_s", "end_s", "note")
 _BEYOND_S = 1.0

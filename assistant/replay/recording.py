@@ -38,6 +38,7 @@ class Recording:
 
     Args:
         path: the session's folder.
+        listens: also look for speech.
 
     Attributes:
         reader: the session.
@@ -48,10 +49,11 @@ class Recording:
         SessionError: there is no session, one of another version, or an altered one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, listens: bool = True) -> None:
         self.reader = SessionReader(path)
         self.index = TimelineIndex(path / TIMELINE_NAME, self.reader)
         self.speech_s: list[tuple[float, float]] = []
+        self._listens = listens
         self._hearing_problem = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="replay timeline", daemon=True)
@@ -124,7 +126,7 @@ class Recording:
     def _listen(self) -> None:
         """Find speech, some seconds of sound at a time: a conversation of an hour costs about half a minute."""
         rate_hz = self.reader.manifest.sample_rate_hz
-        if self.reader.sound_samples == 0:
+        if self.reader.sound_samples == 0 or not self._listens:
             return
         voice = VoiceActivity(rate_hz)
         probabilities: list[np.float32] = []

@@ -1,4 +1,4 @@
-"""Recorded sessions that tell which frame is which: the index is drawn into the pixels, and guidance names its frame."""
+"""Sessions that tell which frame is which: the index is drawn into the pixels, and guidance names its frame."""
 
 from __future__ import annotations
 
