@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,7 @@ class Lanes:
         planes: what the model named.
         labels: what a person named.
         speech, gaze, events, notes: whether there is any.
+        other: what another model named; None without one.
     """
 
     planes: Int16Array
@@ -31,6 +34,7 @@ class Lanes:
     gaze: BoolArray
     events: BoolArray
     notes: BoolArray
+    other: Int16Array | None = None
 
 
 def background_of(index: TimelineIndex, background: str) -> int:
@@ -45,7 +49,13 @@ def plane_starts(index: TimelineIndex, recording: Recording, background: str) ->
 
 
 def lanes(
-    recording: Recording, notes: Annotations, background: str, from_ns: int, to_ns: int, count: int
+    recording: Recording,
+    notes: Annotations,
+    background: str,
+    from_ns: int,
+    to_ns: int,
+    count: int,
+    other: TimelineIndex | None = None,
 ) -> tuple[Lanes, tuple[str, ...]]:
     """The lanes from ``from_ns`` to ``to_ns`` in ``count`` columns, and the planes' names by number."""
     index, times_ns = recording.index, recording.times_ns
@@ -58,8 +68,8 @@ def lanes(
     own[own < 0] = UNSAID
     edges_ns = np.linspace(from_ns, to_ns, count + 1)
 
-    def any_in(times: npt.NDArray[np.int64]) -> BoolArray:
-        return np.asarray(np.diff(np.searchsorted(np.sort(times), edges_ns)) > 0)
+    def any_in(times: Sequence[int]) -> BoolArray:
+        return np.diff([bisect_left(times, edge) for edge in edges_ns]) > 0
 
     idle = background_of(index, background)
     speech = np.zeros(count, bool)
@@ -72,12 +82,20 @@ def lanes(
         first, last = (start_s - offset_s) * per_s, (end_s - offset_s) * per_s
         if last > 0 and first < count:
             speech[max(int(first), 0) : max(int(np.ceil(last)), 0)] = True
+    theirs = None
+    if other is not None:
+        names += [name for name in other.names if name not in names]
+        number_of = np.array([names.index(name) for name in other.names] or [0], np.int16)
+        said = np.where(other.decided >= 0, number_of[np.maximum(other.decided, 0)], other.decided).astype(np.int16)
+        idle_there = names.index(background) if background in names else -1
+        theirs = columns(said, times_ns, from_ns, to_ns, count, idle_there)
     found = Lanes(
         planes=columns(index.decided, times_ns, from_ns, to_ns, count, idle),
         labels=columns(own, times_ns, from_ns, to_ns, count, -1),
         speech=speech,
-        gaze=any_in(np.array(index.gaze_times_ns, np.int64)),
-        events=any_in(times_ns[np.array(recording.event_positions(), np.int64)]),
-        notes=any_in(times_ns[np.array([note.start for note in notes.notes], np.int64)]),
+        gaze=any_in(index.gaze_times_ns),
+        events=any_in([int(times_ns[at]) for at in recording.event_positions()]),
+        notes=any_in([int(times_ns[note.start]) for note in notes.notes]),
+        other=theirs,
     )
     return found, tuple(names)

@@ -120,8 +120,10 @@ class Recording:
         self.index.read(self._stopping)
         try:
             self._listen()
-        except (SessionError, ValueError) as error:
+        except SessionError as error:
             self._hearing_problem = str(error)
+        except Exception as error:  # noqa: BLE001 - the worker loop: without the lane of speech the replay goes on
+            self._hearing_problem = f"a defect: {error!r}"
 
     def _listen(self) -> None:
         """Find speech, some seconds of sound at a time: a conversation of an hour costs about half a minute."""

@@ -79,7 +79,8 @@ class TimelineIndex:
         self._numbers: dict[str, int] = {}
         self._position_of = {int(index): position for position, index in enumerate(reader.frame_indices)}
         self._offsets: npt.NDArray[np.int64] = np.full(n, -1, np.int64)
-        self._gaze_ns, self._gaze_x, self._gaze_y = array("q"), array("d"), array("d")
+        self._gaze_ns: list[int] = []
+        self._gaze_x, self._gaze_y = array("d"), array("d")
         self._bytes, self._read = 1, 0
 
     @property
@@ -180,9 +181,9 @@ class TimelineIndex:
         kind = data["kind"]
         if kind == "gaze":
             if data["valid"] and data["x_px"] is not None and data["y_px"] is not None:
-                self._gaze_ns.append(data["captured_ns"])
                 self._gaze_x.append(data["x_px"])
                 self._gaze_y.append(data["y_px"])
+                self._gaze_ns.append(data["captured_ns"])  # last: who asks meanwhile finds the others there
         elif kind == "event":
             self.events.append(decode_line(line.decode("utf-8")))
         elif "utterance" in data:

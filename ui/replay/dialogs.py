@@ -22,6 +22,13 @@ from ui.words import display_name
 translate = QCoreApplication.translate  # the name that pylupdate6 looks for
 
 
+def dress(dialog: QDialog, parent: QWidget | None) -> None:
+    """A dialog looks as its window does; Qt hands colours and letters down to parts of a window only."""
+    if parent is not None:
+        dialog.setPalette(parent.palette())
+        dialog.setFont(parent.font())
+
+
 class PlaneDialog(QDialog):
     """The planes of the class list: type a part of a name, choose with the arrows, Enter.
 
@@ -33,6 +40,7 @@ class PlaneDialog(QDialog):
 
     def __init__(self, class_list: ClassList, given: str, about: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        dress(self, parent)
         self.setWindowTitle(self.tr("Label"))
         self._classes = class_list.classes
         self._typed = QLineEdit(self)
@@ -82,6 +90,7 @@ class NoteDialog(QDialog):
 
     def __init__(self, about: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        dress(self, parent)
         self.setWindowTitle(self.tr("Note"))
         self._typed = QLineEdit(self)
         self._typed.setMaxLength(MAX_NOTE)

@@ -21,6 +21,7 @@ from assistant.replay.export import Wanted
 from assistant.replay.export_work import ExportWork
 from assistant.replay.sitting import Sitting
 from ui.colormap import heat_picture
+from ui.replay.dialogs import dress
 
 _LOOK_MS = 100
 
@@ -44,6 +45,7 @@ class ExportDialog(QDialog):
         self, sitting: Sitting, background: str, start: int, stop: int, about: str, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        dress(self, parent)
         self.setWindowTitle(self.tr("Export"))
         self.message = ""
         self._sitting, self._background, self._start, self._stop = sitting, background, start, stop

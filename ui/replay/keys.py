@@ -12,8 +12,15 @@ from ui.keys import Action, KeyButton, keycap
 translate = QCoreApplication.translate  # the name that pylupdate6 looks for
 
 _ROW_EM = 1.85
-_KEYS_EM = 10.5
-_SHOWN = {"Left": "\u2190", "Right": "\u2192", "Shift+Left": "\u21e7\u2190", "Shift+Right": "\u21e7\u2192"}
+_KEYS_EM = 7.8
+_SHOWN = {
+    "Left": "\u2190",
+    "Right": "\u2192",
+    "Ctrl+Up": "Ctrl \u2191",
+    "Ctrl+Down": "Ctrl \u2193",
+    "Shift+Left": "\u21e7\u2190",
+    "Shift+Right": "\u21e7\u2192",
+}
 
 FOOTER = ("play", "heatmap", "overlays", "label", "note", "undo", "export", "model", "help", "close")
 """The actions that have a button; the others are keys and stand in the help."""
@@ -26,7 +33,7 @@ def actions() -> tuple[Action, ...]:
         return Action(name, keys, label, says, switch)
 
     return (
-        of("play", ("Space",), translate("ReplayKeys", "Play"), translate("ReplayKeys", "Play, or pause")),
+        of("play", ("P", "Space"), translate("ReplayKeys", "Play"), translate("ReplayKeys", "Play, or pause")),
         of("frame_back", (",",), translate("ReplayKeys", "Frame back"), translate("ReplayKeys", "One frame back")),
         of("frame_on", (".",), translate("ReplayKeys", "Frame on"), translate("ReplayKeys", "One frame on")),
         of(
@@ -80,18 +87,18 @@ def actions() -> tuple[Action, ...]:
             "faster",
             ("+", "="),
             translate("ReplayKeys", "Faster"),
-            translate("ReplayKeys", "Faster, up to eight times; the voice keeps its pitch"),
+            translate("ReplayKeys", "Faster, up to eight times; pitch is kept"),
         ),
         of("mute", ("M",), translate("ReplayKeys", "Mute"), translate("ReplayKeys", "Without sound, or with it")),
         of(
             "zoom_in",
-            ("Up",),
+            ("Ctrl+Up",),
             translate("ReplayKeys", "Enlarge"),
-            translate("ReplayKeys", "Enlarge the timeline around the frame (or turn the wheel)"),
+            translate("ReplayKeys", "Enlarge the timeline (or turn the wheel)"),
         ),
         of(
             "zoom_out",
-            ("Down",),
+            ("Ctrl+Down",),
             translate("ReplayKeys", "Reduce"),
             translate("ReplayKeys", "Show more of the timeline"),
         ),
@@ -125,7 +132,7 @@ def actions() -> tuple[Action, ...]:
             "label",
             ("L",),
             translate("ReplayKeys", "Label"),
-            translate("ReplayKeys", "Say which plane this frame, or the marked range, shows"),
+            translate("ReplayKeys", "Name the plane of this frame or range"),
         ),
         of(
             "erase",
@@ -141,7 +148,7 @@ def actions() -> tuple[Action, ...]:
         ),
         of(
             "undo",
-            ("Ctrl+Z", "U"),
+            ("U", "Ctrl+Z"),
             translate("ReplayKeys", "Undo"),
             translate("ReplayKeys", "Take the last label or note back"),
         ),
@@ -155,19 +162,19 @@ def actions() -> tuple[Action, ...]:
             "still",
             ("S",),
             translate("ReplayKeys", "Still"),
-            translate("ReplayKeys", "Save this image, bare and with what is drawn over it"),
+            translate("ReplayKeys", "Save this image, bare and annotated"),
         ),
         of(
             "export",
             ("X",),
             translate("ReplayKeys", "Export"),
-            translate("ReplayKeys", "Write a video, stills or a table of the session or range"),
+            translate("ReplayKeys", "Write a video, stills or a table"),
         ),
         of(
             "model",
             ("R",),
             translate("ReplayKeys", "Other model"),
-            translate("ReplayKeys", "Run another model over the session; again: stop it"),
+            translate("ReplayKeys", "Run another model over it; again: stop it"),
         ),
         of(
             "fullscreen",
@@ -230,7 +237,7 @@ class ReplayHelp(QWidget):
     def sizeHint(self) -> QSize:
         """A heading and half as many rows as there are actions."""
         unit = theme.em(self)
-        return QSize(72 * unit, round((4.6 + _ROW_EM * ((len(self._rows) + 1) // 2)) * unit))
+        return QSize(80 * unit, round((4.6 + _ROW_EM * ((len(self._rows) + 1) // 2)) * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Keys on the left of each column, sentences on the right."""

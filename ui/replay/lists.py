@@ -27,6 +27,7 @@ class _Titled(QWidget):
         self.list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.list.itemClicked.connect(lambda item: self.chosen.emit(item.data(_POSITION)))
         self.list.itemActivated.connect(lambda item: self.chosen.emit(item.data(_POSITION)))
+        self.list.setMinimumHeight(40)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.title)

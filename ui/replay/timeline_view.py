@@ -5,11 +5,12 @@ Lanes are painted once into a picture and again only when they have changed; the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import cv2
 import numpy as np
-from PyQt6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -17,12 +18,10 @@ from assistant.replay.annotations import Annotations
 from assistant.replay.lanes import Lanes, lanes
 from assistant.replay.recording import Recording
 from assistant.replay.thumbnails import Thumbnails
-from assistant.replay.timeline_index import ABSTAINS, UNSAID
+from assistant.replay.timeline_index import ABSTAINS, UNSAID, TimelineIndex
 from ui import theme
 from ui.replay.words import clock
 from ui.words import display_name
-
-translate = QCoreApplication.translate  # the name that pylupdate6 looks for
 
 _ROW_EM, _NAMES_EM, _RULER_EM = 1.55, 6.5, 1.5
 _LEAST_SHOWN_NS = 2_000_000_000
@@ -33,6 +32,10 @@ def plane_colour(number: int) -> QColor:
     """Neighbouring numbers get hues far apart; the name stands beside the colour wherever there is room."""
     hue = (0.55 + number * 0.381966) % 1.0
     return QColor.fromHsvF(hue, 0.48, 0.82)
+
+
+def _slim(area: QRectF) -> QRectF:
+    return area.adjusted(0, area.height() / 3, 0, -area.height() / 3)
 
 
 class TimelineView(QWidget):
@@ -63,7 +66,7 @@ class TimelineView(QWidget):
         self._range: tuple[int | None, int | None] = (None, None)
         self._hovered_x: float | None = None
         self._lanes: QPixmap | None = None
-        self._found: tuple[Lanes, tuple[str, ...]] | None = None
+        self._other: TimelineIndex | None = None
 
     @property
     def shown_ns(self) -> tuple[int, int]:
@@ -101,6 +104,12 @@ class TimelineView(QWidget):
         self._lanes = None
         self.update()
 
+    def show_other(self, other: TimelineIndex | None) -> None:
+        """A lane for what another model named, or none."""
+        self._other = other
+        self.updateGeometry()
+        self.changed()
+
     def follow_mouse(self) -> None:
         """The picture under the mouse may be ready now."""
         if self._hovered_x is not None:
@@ -123,7 +132,7 @@ class TimelineView(QWidget):
     def sizeHint(self) -> QSize:
         """A ruler and a row a lane."""
         unit = theme.em(self)
-        return QSize(40 * unit, round((_RULER_EM + 5 * _ROW_EM + 0.5) * unit))
+        return QSize(40 * unit, round((_RULER_EM + (5 if self._other is None else 6) * _ROW_EM + 0.5) * unit))
 
     def resizeEvent(self, a0: QResizeEvent | None) -> None:
         """Other columns."""
@@ -254,36 +263,32 @@ class TimelineView(QWidget):
         painter = QPainter(made)
         painter.setFont(self.font())
         count = max(int(track.width()), 1)
-        found, names = lanes(self._recording, self._notes, self._background, self._from_ns, self._to_ns, count)
-        self._found = found, names
-        self._paint_ruler(painter, track, unit)
-        rows = (
-            translate("ReplayTimeline", "Planes"),
-            translate("ReplayTimeline", "Labels"),
-            translate("ReplayTimeline", "Speech"),
-            translate("ReplayTimeline", "Gaze"),
-            translate("ReplayTimeline", "Events"),
+        found, names = lanes(
+            self._recording, self._notes, self._background, self._from_ns, self._to_ns, count, self._other
         )
-        for row, title in enumerate(rows):
+        self._paint_ruler(painter, track, unit)
+        rows: list[tuple[str, Callable[[QRectF], None]]] = [
+            (self.tr("Planes"), lambda area: self._paint_planes(painter, area, found.planes, names, unit)),
+            (self.tr("Labels"), lambda area: self._paint_labels(painter, area, found, names, unit)),
+            (self.tr("Speech"), lambda area: self._paint_bars(painter, area, found.speech, theme.GOOD)),
+            (self.tr("Gaze"), lambda area: self._paint_bars(painter, _slim(area), found.gaze, theme.MUTED)),
+            (self.tr("Events"), lambda area: self._paint_marks(painter, area, found.events, theme.CAUTION, unit)),
+        ]
+        other = found.other
+        if other is not None:
+            rows.insert(1, (self.tr("Other"), lambda area: self._paint_planes(painter, area, other, names, unit)))
+        for row, (title, paint) in enumerate(rows):
             area = QRectF(track.left(), (_RULER_EM + _ROW_EM * row) * unit, track.width(), (_ROW_EM - 0.3) * unit)
             name = QRectF(0.7 * unit, area.top(), track.left() - unit, area.height())
             theme.write(painter, name, title, theme.MUTED, 0.9 * unit)
             painter.fillRect(area, theme.GROUND)
-            if row == 0:
-                self._paint_planes(painter, area, found.planes, names, unit)
-            elif row == 1:
-                self._paint_planes(painter, area, found.labels, names, unit)
-                self._paint_marks(painter, area, found.notes, theme.ACCENT, unit)
-            elif row == 2:
-                self._paint_bars(painter, area, found.speech, theme.GOOD)
-            elif row == 3:
-                self._paint_bars(
-                    painter, area.adjusted(0, area.height() / 3, 0, -area.height() / 3), found.gaze, theme.MUTED
-                )
-            else:
-                self._paint_marks(painter, area, found.events, theme.CAUTION, unit)
+            paint(area)
         painter.end()
         return made
+
+    def _paint_labels(self, painter: QPainter, area: QRectF, found: Lanes, names: tuple[str, ...], unit: int) -> None:
+        self._paint_planes(painter, area, found.labels, names, unit)
+        self._paint_marks(painter, area, found.notes, theme.ACCENT, unit)
 
     def _paint_ruler(self, painter: QPainter, track: QRectF, unit: int) -> None:
         span_s = (self._to_ns - self._from_ns) / 1e9

@@ -93,7 +93,7 @@ class ReplayWindow(QWidget):
         self._lay_out(path.name)
         self._connect()
         if model is not None and self.sitting is not None:
-            self._run_model(model)
+            self.run_model(model)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)
@@ -264,7 +264,7 @@ class ReplayWindow(QWidget):
         state = self.tr("playing") if player.playing else self.tr("paused")
         at = f"{clock(moment.time_s)} / {clock(sitting.recording.duration_s)}"
         frame = self.tr("frame {position} of {count}").format(position=moment.position + 1, count=count)
-        self._state.setText(f"{state}   {speed}   {frame}   <b>{at}</b>")
+        self._state.setText("&nbsp;&nbsp;&nbsp;".join((state, speed, frame, f"<b>{at}</b>")))
 
     def _show_facts(self) -> None:
         assert self.sitting is not None and self.sitting.player is not None  # noqa: S101 - asked by ``pull``
@@ -332,6 +332,8 @@ class ReplayWindow(QWidget):
             return
         self._recorded_title.setText(self.tr("As recorded") + f"  {sitting.recording.index.model_id}")
         found = sitting.differences()
+        if self._timeline is not None:
+            self._timeline.show_other(other.index)
         self._differences = [difference.start for difference in found]
         self._difference_list.show_differences(found, self._clock_of)
         for shown in (self._other, self._other_image, self._difference_list):
@@ -493,15 +495,19 @@ class ReplayWindow(QWidget):
         if self.sitting.other is not None and self.sitting.other.running:
             self.sitting.stop_model()
             self._model_told = True
+            self._due_ns = 0
             self._other_title.hide()
             return
         model = ask_model(self)
         if model:
-            self._run_model(model)
+            self.run_model(model)
 
-    def _run_model(self, model: str) -> None:
+    def run_model(self, model: str) -> None:
+        """Show another model beside what was recorded, once it is done."""
         if self.sitting is not None:
             self.sitting.run_model(model, self._backends)
+            if self._timeline is not None:
+                self._timeline.show_other(None)
             self._model_told = False
             self._due_ns = 0
 
@@ -548,6 +554,8 @@ class ReplayWindow(QWidget):
         self.setFont(font)
         unit = theme.em(self)
         self._side.setFixedWidth(SIDE_WIDTH_EM * unit)
+        for card in (self._recorded, self._other):
+            card.setMinimumHeight(card.sizeHint().height())
         self._top.setContentsMargins(unit, unit // 2, unit, unit // 2)
         self._place_help()
 
