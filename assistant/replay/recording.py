@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,9 @@ from assistant.session.manifest import PARTIAL_SUFFIX, TIMELINE_NAME
 from assistant.session.reader import SessionReader
 from assistant.speech import VoiceActivity, segments_of
 
-_HEARD_AT_ONCE_S = 20.0
+_HEARD_AT_ONCE_S = 60.0
+_GIVE_WAY_S = 0.001
+"""Whoever seeks meanwhile must not wait for Python's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,12 @@ class Recording:
         """The frame that shows at a moment: the last one captured by then, the first one before."""
         return max(int(np.searchsorted(self.times_ns, captured_ns, side="right")) - 1, 0)
 
+    def nearest(self, captured_ns: int) -> int:
+        """The frame that was captured nearest to a moment."""
+        before = self.position_at(captured_ns)
+        after = min(before + 1, len(self.times_ns) - 1)
+        return after if abs(self.times_ns[after] - captured_ns) < abs(self.times_ns[before] - captured_ns) else before
+
     def event_positions(self) -> list[int]:
         """Where something happened: marks of the run, and gaps of a second or more in the images."""
         found = {self.position_at(event.captured_ns) for event in self.index.events}
@@ -145,7 +154,9 @@ class Recording:
             if abs(at_s - until_s) > 0.2 or heard_s >= _HEARD_AT_ONCE_S:  # a gap, or time to show something
                 tell()
                 began_s, heard_s = at_s, 0.0
-            probabilities += list(voice.push(block.samples))
+            for first in range(0, len(block.samples), rate_hz // 10):
+                probabilities += list(voice.push(block.samples[first : first + rate_hz // 10]))
+                time.sleep(_GIVE_WAY_S)
             until_s = at_s + block.duration_ns / 1e9
             heard_s += block.duration_ns / 1e9
         tell()

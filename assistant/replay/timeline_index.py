@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ UNSAID, ABSTAINS = -2, -1
 GUIDANCE_HOLDS_NS = 150_000_000
 """Guidance is shown over later frames of its scene so long, as in the live window (``max_guidance_age_ms``)."""
 GAZE_HOLDS_NS = 200_000_000
+
+_LINES_AT_ONCE, _GIVE_WAY_S = 64, 0.0005
+"""Whoever seeks meanwhile must not wait for Python's lock: after about a millisecond of reading it is let go."""
 
 _MAP = b',"gaze_map":'
 
@@ -115,6 +119,8 @@ class TimelineIndex:
                         break
                     self._take(line, self._read)
                     self._read += len(line)
+                    if number % _LINES_AT_ONCE == 0:
+                        time.sleep(_GIVE_WAY_S)
         except OSError as error:
             self.problem = f"'{self.path}' cannot be read: {error.strerror or error}"
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import AudioBlock, Decision, DeviceInfo, Frame, GazeSample, Guidance, TimelineEvent
+from assistant.contracts import Abstention, AudioBlock, Decision, DeviceInfo, Frame, GazeSample, Guidance, TimelineEvent
 from assistant.session.writer import SessionHeader, SessionWriter
 
 STEP_NS, START_NS, RATE_HZ = 33_366_700, 5_000_000_123, 16_000
@@ -34,10 +34,10 @@ def guidance(index: int) -> Guidance:
     plane = plane_of(index)
     gaze = np.zeros((6, 13), np.float32)
     gaze[index % 6, index % 13] = 1.0
-    return Guidance(
-        index, START_NS + index * STEP_NS, 0, 0, START_NS + index * STEP_NS + 9_000_000, np.full(3, 1 / 3, np.float32),
-        Decision(plane, plane or "femur", (index % 100) / 100), gaze, (0, 0, 96, 208), "tiny@0123456789ab",
-    )  # fmt: skip
+    decision = Decision(plane, plane or "femur", (index % 100) / 100, None if plane else Abstention.LOW_CONFIDENCE)
+    at_ns = START_NS + index * STEP_NS
+    thirds = np.full(3, 1 / 3, np.float32)
+    return Guidance(index, at_ns, 0, 0, at_ns + 9_000_000, thirds, decision, gaze, (0, 0, 96, 208), "tiny@0123456789ab")
 
 
 def record(

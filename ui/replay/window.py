@@ -355,7 +355,7 @@ class ReplayWindow(QWidget):
         if self.sitting is not None and self.sitting.player is not None:
             recording, player = self.sitting.recording, self.sitting.player
             at_ns = int(recording.times_ns[player.target]) + round(seconds * 1e9)
-            player.seek(recording.position_at(at_ns))
+            player.seek(recording.nearest(at_ns))
 
     def _jump(self, what: str, direction: int) -> None:
         if self.sitting is None or self.sitting.player is None:
