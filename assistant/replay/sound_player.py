@@ -1,7 +1,7 @@
 """Plays a recording's sound in step with its images, at any speed, on a thread of its own.
 
 The images keep the time; the sound begins where they are when the first sample will be heard, and begins anew when the
-two are apart by more than ``APART_NS``.
+two have drifted apart by more than ``APART_NS``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from assistant.session.sound_access import sound_from
 
 APART_NS = 80_000_000
 """Later or earlier than this, a voice no longer seems to belong to what is seen (ITU-R BT.1359 asks for about this)."""
-_PIECE_S = 0.02
+_PIECE_S, _SETTLED_S = 0.02, 0.5
 
 
 class Speaker(Protocol):
@@ -127,6 +127,7 @@ class SoundPlayer:
         rate_hz = self._reader.manifest.sample_rate_hz
         began_ns = where() + round(latency_s * speed * 1e9)
         piece, written = round(_PIECE_S * rate_hz), 0
+        ahead_ns: int | None = None
         for block in stretched(sound_from(self._reader, began_ns), rate_hz, speed):
             for first in range(0, len(block), piece):
                 if self._order != order:
@@ -134,8 +135,12 @@ class SoundPlayer:
                 samples = block[first : first + piece]
                 speaker.write(samples)
                 written += len(samples)
-                heard_ns = began_ns + round((written / rate_hz - latency_s) * speed * 1e9)
-                if abs(heard_ns - where()) > APART_NS * max(speed, 1.0):
+                now_ahead_ns = began_ns + round(written / rate_hz * speed * 1e9) - where()
+                if written < _SETTLED_S * rate_hz:
+                    continue  # the device's buffer is filled: it runs ahead until then, how far only the device knows
+                if ahead_ns is None:
+                    ahead_ns = now_ahead_ns
+                elif abs(now_ahead_ns - ahead_ns) > APART_NS * max(speed, 1.0):
                     speaker.drop()
                     return True
         return False
