@@ -118,8 +118,20 @@ def replay(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
     as_json: Json = False,
+    labels: Annotated[Path | None, typer.Option(help="Label table.  [default: labels.csv beside the session]")] = None,
+    classes: Annotated[str, typer.Option(help="Class list of the labels, or a TOML file.")] = "sononet13",
 ) -> None:
-    """Replay a recorded session, with guidance for every frame; nothing new is recorded."""
+    """Look at a recorded session; --model shows another model beside it. --headless: guidance for every frame anew."""
+    if not headless:
+        if decisions is not None or as_json:
+            raise ConfigError("--decisions and --json tell what a run over the session decided: add --headless")
+        show = load_plugin("sonocue.views", "replay")
+        settings = _settings(config, model=model, backends=backend)
+        show(
+            session, labels=labels, classes=classes, model=model, backends=settings.backends, seconds=seconds,
+            screenshot=screenshot,
+        )  # fmt: skip
+        return
     settings = _settings(
         config, source=f"session:{session}", model=model, backends=backend, lockstep=True, seconds=seconds
     )
