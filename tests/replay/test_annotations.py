@@ -38,8 +38,8 @@ def test_a_label_reaches_the_trainer_frame_for_frame_and_leaves_the_session_as_i
     assert {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in session.iterdir()} == before
     assert verify_session(session) == []
     source = next(iter(find_sources(session.parent).sources))
-    config = DataConfig(height_px=32, width_px=64, frames_hz=30)
-    read = read_session(session, config, CLASSES, intervals=source.intervals)
+    config = DataConfig(paint_out=False, height_px=32, width_px=64, frames_hz=30)
+    read, _ = read_session(session, config, CLASSES, intervals=source.intervals)
     named = [CLASSES.classes[number] for number in read.labels]
     assert len(named) == 120
     assert [i for i, name in enumerate(named) if name == "lips"] == list(range(10, 25))
