@@ -194,7 +194,14 @@ def _run(
         if show is None:
             _watch(run)
         else:
-            show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
+            show(
+                run,
+                title="Sonocue",
+                seconds=settings.seconds,
+                screenshot=screenshot,
+                heatmap=settings.heatmap,
+                language=settings.language,
+            )
         run.stop()
         run.wait()
     summary = run.summary()

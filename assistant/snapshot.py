@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from assistant.contracts import Frame, GazeSample, Guidance
+from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,27 @@ class PlaneProgress:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ChecklistItem:
+    """How an examination stands for one item of its checklist.
+
+    Attributes:
+        name: of the item, for people.
+        plane: the class that detects it; None when no class does and it is ticked by hand.
+        state: ``suggested`` by the engine; ``confirmed`` or ``not obtainable`` by a person.
+        seconds: of guidance that named it.
+        score: of its best frame, in [0, 1]; None without one.
+        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB, the best frame made small; None without one.
+    """
+
+    name: str
+    plane: str | None
+    state: Literal["open", "suggested", "confirmed", "not obtainable"]
+    seconds: float
+    score: float | None
+    thumbnail: UInt8Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """All that a window or a test may know of a live run at one moment. Immutable; made on demand.
 
@@ -90,6 +111,9 @@ class Snapshot:
         notices: lasting remarks, e.g. that the model was trained on the software scanner.
         faults: what is wrong now, in plain words, worst first; empty when all is well.
         ended: the run is over (end of the source, stop, or fatal fault).
+        checklist: the examination's items in their order; empty when nobody keeps one.
+        disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
+            recorded, and before the rate is known.
     """
 
     number: int
@@ -111,6 +135,8 @@ class Snapshot:
     notices: tuple[str, ...]
     faults: tuple[str, ...]
     ended: bool
+    checklist: tuple[ChecklistItem, ...] = ()
+    disk_s_left: float | None = None
 
 
 class SnapshotSource(Protocol):
