@@ -90,17 +90,17 @@ def _show_until_finished(window: Window) -> None:
     screen = window.screen()
     if screen is not None:  # where no window manager makes it large
         window.resize(screen.availableSize())
-    with _signals_also_stop(window), _first_defect_ends(loop):
+    with signals_also_stop(window.stop), first_defect_ends(loop):
         window.showMaximized()
         window.start()
         loop.exec()
 
 
 @contextmanager
-def _signals_also_stop(window: Window) -> Iterator[None]:
+def signals_also_stop(stop_window: Callable[[], object]) -> Iterator[None]:
     """SIGINT and SIGTERM close the window as the key does, after whoever handled them before.
 
-    Python runs a handler only between its own instructions; the window's timer brings it there 60 times a second.
+    Python runs a handler only between its own instructions; a window's timer brings it there many times a second.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -108,7 +108,7 @@ def _signals_also_stop(window: Window) -> Iterator[None]:
         handler = before[signal.Signals(number)]
         if callable(handler) and handler is not signal.default_int_handler:
             handler(number, frame)
-        window.stop()
+        stop_window()
 
     for number in before:
         signal.signal(number, stop)
@@ -120,7 +120,7 @@ def _signals_also_stop(window: Window) -> Iterator[None]:
 
 
 @contextmanager
-def _first_defect_ends(loop: QEventLoop) -> Iterator[None]:
+def first_defect_ends(loop: QEventLoop) -> Iterator[None]:
     """An exception in our own code that Qt called ends the loop and is raised here.
 
     By default PyQt aborts the process, which would cut the recording off; so the run is stopped properly instead.
