@@ -194,7 +194,12 @@ class Checklist(QWidget):
             self._paint_thumbnail(painter, picture, row)
             inner.setRight(picture.left() - 0.5 * unit)
         half = QRectF(inner.left(), inner.top(), inner.width(), inner.height() / 2)
-        theme.write(painter, half, display_name(row.name), theme.TEXT, 1.15 * unit, bold=True)
+        name, letters = display_name(row.name), 1.15 * unit
+        while (
+            theme.lettering(painter, letters, bold=True).horizontalAdvance(name) > half.width() and letters > 0.8 * unit
+        ):
+            letters -= 0.05 * unit
+        theme.write(painter, half, name, theme.TEXT, letters, bold=True)
         half.translate(0, inner.height() / 2)
         _state_shape(painter, QPointF(half.left() + 0.6 * unit, half.center().y()), 0.6 * unit, row.state)
         facts = [_state_word(row)] + ([_seconds(row)] if row.seconds > 0 else [])

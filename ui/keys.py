@@ -177,7 +177,7 @@ class KeyButton(QAbstractButton):
         """Key, words, and the word for the state where there is one."""
         unit = theme.em(self)
         width = max(self.fontMetrics().horizontalAdvance(words) for words in self._all_words())
-        return QSize(round(self._cap_width() + (1.5 if width else 0.7) * unit + 0.95 * width), round(2.3 * unit))
+        return QSize(round(self._cap_width() + (1.2 if width else 0.6) * unit + 0.92 * width), round(2.3 * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Key and words, a line around them while it has the focus."""
@@ -190,9 +190,9 @@ class KeyButton(QAbstractButton):
             painter.setPen(QPen(theme.ACCENT, 0.12 * unit))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(area.adjusted(1, 0.25 * unit, -2, -0.25 * unit), 0.4 * unit, 0.4 * unit)
-        cap = QRectF(0.5 * unit, area.center().y() - 0.7 * unit, self._cap_width(), 1.4 * unit)
+        cap = QRectF(0.3 * unit, area.center().y() - 0.7 * unit, self._cap_width(), 1.4 * unit)
         keycap(painter, cap, key_name(self.action.keys[0]), unit, lit=self.isChecked())
-        words = area.adjusted(cap.right() + 0.5 * unit, 0, 0, 0)
+        words = area.adjusted(cap.right() + 0.4 * unit, 0, 0, 0)
         theme.write(painter, words, self._words(), theme.TEXT if self.hasFocus() else theme.MUTED, 0.9 * unit)
 
     def _cap_width(self) -> float:

@@ -135,7 +135,7 @@ class StartForm(QWidget):
             self._add_model(chosen.model)
         self.checklist.addItem(translate("Start", "One item for each plane of the model"), "")
         for name, title in shipped_checklists():
-            self.checklist.addItem(title, name)
+            self.checklist.addItem(translate("Start", title), name)
         self.heatmap.addItem(translate("Start", "Always"), "always")
         self.heatmap.addItem(translate("Start", "Only while the image is frozen"), "frozen")
         self.heatmap.addItem(translate("Start", "Off"), "off")
