@@ -53,8 +53,8 @@ class Banners(QWidget):
             ink = _INK[said.severity]
             _shape(painter, said.severity, QPointF(1.5 * unit, row.center().y()), 0.75 * unit, ink)
             word = QRectF(2.9 * unit, row.top(), self._word_width() - 2.9 * unit, row.height())
-            theme.write(painter, word, said.word, ink, 1.25 * unit, bold=True)
-            theme.lettering(painter, 1.25 * unit)
+            theme.write(painter, word, said.word, ink, 1.4 * unit, bold=True)
+            theme.lettering(painter, 1.4 * unit)
             painter.setPen(theme.TEXT)
             painter.drawText(self._text_area(row), _WRAPPED, said.text)
             top += height
@@ -65,7 +65,7 @@ class Banners(QWidget):
             self.setFixedHeight(height)
 
     def _word_width(self) -> float:
-        return 9.6 * theme.em(self)
+        return 10.4 * theme.em(self)
 
     def _text_area(self, row: QRectF) -> QRectF:
         return row.adjusted(self._word_width(), 0, -1.2 * theme.em(self), 0)
@@ -73,7 +73,7 @@ class Banners(QWidget):
     def _heights(self) -> list[float]:
         unit = theme.em(self)
         font = QFont(self.font())
-        font.setPixelSize(max(round(1.25 * unit), 1))
+        font.setPixelSize(max(round(1.4 * unit), 1))
         metrics = QFontMetricsF(font)
         room = self._text_area(QRectF(0, 0, max(self.width(), 30 * unit), MAX_LINES * metrics.lineSpacing()))
         heights = []

@@ -102,7 +102,7 @@ class Header(QWidget):
         """A full red dot while recording, an empty ring otherwise, with words and time. Returns its width."""
         shown = self._shown
         clock_width = theme.lettering(painter, 1.15 * unit, bold=True).horizontalAdvance("0:00:00") + 0.4 * unit
-        words_width = theme.lettering(painter, 1.0 * unit, bold=True).horizontalAdvance(shown.words) + 1.0 * unit
+        words_width = theme.lettering(painter, 1.15 * unit, bold=True).horizontalAdvance(shown.words) + 1.0 * unit
         room_width = (
             theme.lettering(painter, 0.9 * unit, bold=shown.room_is_low).horizontalAdvance(shown.room) + 1.0 * unit
             if shown.room
@@ -116,7 +116,7 @@ class Header(QWidget):
         painter.setPen(QPen(theme.FAULT if live else theme.MUTED, 0.15 * unit))
         painter.drawEllipse(QPointF(pill.left() + 1.2 * unit, pill.center().y()), 0.42 * unit, 0.42 * unit)
         words = pill.adjusted(2.1 * unit, 0, 0, 0)
-        theme.write(painter, words, shown.words, theme.TEXT if live else theme.MUTED, 1.0 * unit, bold=True)
+        theme.write(painter, words, shown.words, theme.TEXT if live else theme.MUTED, 1.15 * unit, bold=True)
         ink = theme.CAUTION if shown.room_is_low else theme.MUTED
         left = pill.adjusted(0, 0, -0.7 * unit, 0)
         theme.write(painter, left, shown.room, ink, 0.9 * unit, bold=shown.room_is_low, align=theme.RIGHT)

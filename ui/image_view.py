@@ -7,6 +7,8 @@ done once a frame (OpenCV), so that painting is a copy, and a repaint for any ot
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import cv2
 import numpy as np
 from PyQt6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
@@ -142,6 +144,13 @@ class ImageView(QWidget):
         ratio = self.devicePixelRatioF()
         return QRectF(area.x() / ratio, area.y() / ratio, area.width() / ratio, area.height() / ratio).toAlignedRect()
 
+    def _wholly_inside(self, area: QRect) -> QRect:
+        """Device pixels to the widget's own, rounded inwards: what the image is sure to cover at any scaling."""
+        ratio = self.devicePixelRatioF()
+        left, top = ceil(area.x() / ratio), ceil(area.y() / ratio)
+        right, bottom = floor((area.x() + area.width()) / ratio), floor((area.y() + area.height()) / ratio)
+        return QRect(left, top, right - left, bottom - top)
+
     def resizeEvent(self, a0: QResizeEvent | None) -> None:
         """Fit the image to the new room."""
         super().resizeEvent(a0)
@@ -159,7 +168,7 @@ class ImageView(QWidget):
         area = self.image_rect()
         ratio = self.devicePixelRatioF()
         exposed = a0.region() if a0 is not None else QRegion(self.rect())
-        painter.setClipRegion(exposed.subtracted(QRegion(self._logical(area))))
+        painter.setClipRegion(exposed.subtracted(QRegion(self._wholly_inside(area))))
         painter.fillRect(self.rect(), SURROUND)
         painter.setClipping(False)
         painter.drawImage(QPointF(area.topLeft()) / ratio, self._picture)

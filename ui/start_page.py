@@ -63,6 +63,7 @@ class StartPage(QWidget):
         self._finding: threading.Thread | None = None
         self._chose_by_hand = False
         self._busy = False
+        self._unit = DESIGN_EM_PX
         self.previews = Previews()
         self.tiles: list[SourceTile] = []
         self.form = StartForm(chosen, self)
@@ -182,6 +183,15 @@ class StartPage(QWidget):
             number = len(specs) - 1
         self.tiles[number].setChecked(True)
         self._order_tabs()
+        self._dress()
+
+    def _dress(self) -> None:
+        """Letters and colours for everything: a style sheet keeps them from being handed down."""
+        palette, font = form_palette(self.palette()), self.font()
+        font.setPixelSize(self._unit)
+        for widget in (self, *self.findChildren(QWidget)):
+            widget.setPalette(palette)
+            widget.setFont(font)
 
     def _tile(self, spec: str) -> SourceTile:
         if spec == SCANNER:
@@ -334,9 +344,6 @@ class StartPage(QWidget):
         whole.addLayout(body, 1)
         self._layouts = (whole, body, left, right, other, sources)
         self._make_tiles([SCANNER, STEERED, SCREEN, ""])
-        palette = form_palette(self.palette())  # a style sheet keeps it from being handed down
-        for widget in (self, *self.findChildren(QWidget)):
-            widget.setPalette(palette)
 
     def _connect(self) -> None:
         self.start.clicked.connect(self.begin)
@@ -382,10 +389,9 @@ class StartPage(QWidget):
         super().resizeEvent(a0)
         share = min(self.width() / DESIGN_WIDTH_PX, self.height() / DESIGN_HEIGHT_PX)
         unit = max(round(DESIGN_EM_PX * share), 9)
-        font = self.font()
-        font.setPixelSize(unit)
-        self.setFont(font)
+        self._unit = unit
         self.setStyleSheet(form_style(unit))
+        self._dress()
         for layout in self._layouts:
             layout.setSpacing(round(0.7 * unit))
         for layout in self._layouts[1:]:
