@@ -11,7 +11,7 @@ from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShor
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock
+from assistant.contracts import Clock, Frame
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable
@@ -117,6 +117,12 @@ class Window(QWidget):
     def start(self) -> None:
         """Begin to look at the run."""
         self._timer.start(PULL_PERIOD_MS)
+
+    @property
+    def shown_frame(self) -> Frame | None:
+        """The image that stands in the window; None before the first."""
+        looked_at = self._frozen or self._snapshot
+        return None if looked_at is None else looked_at.frame
 
     def _lay_out(self) -> None:
         palette = self.palette()
