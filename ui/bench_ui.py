@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,12 +24,9 @@ from rich.table import Table
 from assistant.cache_folder import VARIABLE
 from assistant.errors import SonocueError
 from assistant.processor import processor_identity
-from ui.display import x_server_answers
+from ui.virtual_screen import virtual_screen
 
-_SCREEN = "1920x1080x24"
 _CHILD_S = 300.0
-_TRIALS = 3
-"""Servers that are started at the same time may take each other's number."""
 
 
 def bench_ui(
@@ -112,32 +108,10 @@ def _screen(platform: str) -> Iterator[dict[str, str]]:
     if platform == "offscreen":
         yield environment
         return
-    with _virtual_screen() as name:
+    with virtual_screen() as name:
         environment |= {"QT_QPA_PLATFORM": "xcb", "DISPLAY": name}
         environment.pop("WAYLAND_DISPLAY", None)
         yield environment
-
-
-@contextmanager
-def _virtual_screen() -> Iterator[str]:
-    """A screen of Xvfb and its name. Raises ``SonocueError`` where there is none to be had."""
-    if shutil.which("Xvfb") is None:
-        raise SonocueError("xvfb: Xvfb is not installed (apt-get install xvfb)")
-    for _ in range(_TRIALS):
-        reading, writing = os.pipe()
-        command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", _SCREEN, "-nolisten", "tcp"]
-        server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-        os.close(writing)
-        try:
-            with os.fdopen(reading) as told:
-                name = f":{told.readline().strip()}"  # comes when it is ready; empty when it died
-            if name != ":" and x_server_answers(name):
-                yield name
-                return
-        finally:
-            server.terminate()
-            server.wait()
-    raise SonocueError("xvfb: Xvfb does not answer")
 
 
 def _print(found: dict[str, Any]) -> None:

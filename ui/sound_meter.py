@@ -89,7 +89,7 @@ def _speech(painter: QPainter, at: QPointF, sound: SoundLevel, unit: int) -> Non
     painter.drawRoundedRect(balloon, 0.25 * unit, 0.25 * unit)
     tail = QPointF(balloon.left() + 0.3 * unit, balloon.bottom())
     painter.drawLine(tail, tail + QPointF(0, 0.25 * unit))
-    word = QRectF(balloon.right() + 0.4 * unit, at.y() - unit, 6 * unit, 2 * unit)
+    word = QRectF(balloon.right() + 0.4 * unit, at.y() - unit, 7.4 * unit, 2 * unit)
     theme.write(painter, word, _speech_word(sound), colour, 0.9 * unit, bold=sound.speech)
 
 

@@ -118,6 +118,10 @@ class Window(QWidget):
         """Begin to look at the run."""
         self._timer.start(PULL_PERIOD_MS)
 
+    def press(self, action: str) -> None:
+        """Do what the button of the footer does."""
+        self._footer.buttons[action].click()
+
     @property
     def shown_frame(self) -> Frame | None:
         """The image that stands in the window; None before the first."""
