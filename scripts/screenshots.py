@@ -120,7 +120,7 @@ def take(out: Path) -> None:
         application.processEvents()
         shown.grab().save(str(out / f"{name}.png"))
         shown.hide()
-        shown.previews.wait_closed()
+        shown.wait_left()
         shown.deleteLater()
 
     picture("window", found["live"])

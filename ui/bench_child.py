@@ -169,7 +169,7 @@ def start_page() -> dict[str, object]:
     page.repaint()
     painted_ns = time.perf_counter_ns()
     page.hide()
-    page.previews.wait_closed()
+    page.wait_left()
     del page, application
     return {"painted_ns": painted_ns}
 

@@ -31,10 +31,14 @@ def run_start() -> None:
         SonocueError: there is no screen.
     """
     chosen = recall()
-    application = new_application(chosen.language or None)
+    application = QApplication.instance()
+    if isinstance(application, QApplication):
+        choose_language(application, chosen.language or None)
+    else:
+        application = new_application(chosen.language or None)
     application.setQuitOnLastWindowClosed(False)
+    page = StartPage(chosen)
     try:
-        page = StartPage(chosen)
         message: tuple[str, str] | None = None
         while True:
             if message is not None:
@@ -53,6 +57,7 @@ def run_start() -> None:
             message = _run(page, settings)
     finally:
         application.setQuitOnLastWindowClosed(True)
+        _discard(page)
 
 
 def _ask(page: StartPage) -> RunConfig | str | None:
@@ -129,6 +134,6 @@ def _opened(page: StartPage, settings: RunConfig) -> Run:
 
 def _discard(page: StartPage) -> None:
     page.hide()
-    page.previews.wait_closed()
+    page.wait_left()
     page.deleteLater()
     QApplication.sendPostedEvents(page, QEvent.Type.DeferredDelete)

@@ -29,7 +29,7 @@ from PyQt6.QtWidgets import (
 from assistant.config import RunConfig
 from assistant.errors import SonocueError
 from ui.form_style import form_palette, form_style
-from ui.previews import Previews
+from ui.previews import CLOSE_S, Previews
 from ui.remembered import Remembered
 from ui.source_tile import SourceTile
 from ui.start_choices import SCANNER, SCREEN, STEERED, Surroundings, look_around, replay_settings, run_settings, spec_of
@@ -130,6 +130,12 @@ class StartPage(QWidget):
             self.hint.setText(translate("Start", "Looking for cameras and microphones..."))
             self._finding = threading.Thread(target=self._look_around, name="finding", daemon=True)
             self._finding.start()
+
+    def wait_left(self) -> None:
+        """Wait until all devices are let go, some seconds at most; for a page that is hidden and shall be deleted."""
+        self.previews.wait_closed()
+        if self._finding is not None:
+            self._finding.join(CLOSE_S)
 
     def _look_around(self) -> None:
         self._found = self._look_for(Path(self._chosen.record or "recordings"))

@@ -71,7 +71,7 @@ def open_page(qtbot, monkeypatch):
     yield open_it
     for page in opened:
         page.hide()
-        page.previews.wait_closed()
+        page.wait_left()
         discard(page)
 
 

@@ -194,6 +194,7 @@ def test_the_start_page_speaks_german_and_each_letter_leads_to_one_control(germa
     letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
     assert len(letters) > 10
     assert len(set(letters)) == len(letters), sorted(letters)
+    page.wait_left()
     discard(page)
 
 
