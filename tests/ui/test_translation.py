@@ -40,6 +40,9 @@ def messages(file):
             yield name, source, translation.text or "", translation.get("type") is None
 
 
+NO_WINDOW = ("form_style.py", "display.py", "virtual_screen.py", "bench_ui.py", "bench_child.py")
+"""A style sheet; errors before there is a window; a command for developers."""
+IN_WINDOWS = [file for file in SOURCES if file.name not in NO_WINDOW]
 GERMAN = list(messages(FOLDER / "sonocue_de.ts"))
 
 
@@ -136,10 +139,8 @@ class Escaped(ast.NodeVisitor):
             self.found.append((node.lineno, text))
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOM)))
+@pytest.mark.parametrize("file", IN_WINDOWS, ids=lambda file: str(file.relative_to(ROOM)))
 def test_no_words_escape_the_translation(file):
-    if file.name in ("form_style.py", "display.py"):  # a style sheet; errors before there is a window
-        return
     visitor = Escaped()
     visitor.visit(ast.parse(file.read_text(encoding="utf-8")))
     assert visitor.found == []
