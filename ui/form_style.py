@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtGui import QPalette
+from PyQt6.QtWidgets import QLabel, QWidget
 
 from ui import theme
 
@@ -57,3 +58,10 @@ def form_style(unit: int) -> str:
         QPushButton#start:disabled {{ background: {line}; color: {muted}; border-color: {line}; }}
         QPushButton#start:focus {{ border-color: {text}; }}
     """
+
+
+def heading(text: str, parent: QWidget) -> QLabel:
+    """Words above a group of controls."""
+    label = QLabel(text, parent)
+    label.setObjectName("heading")
+    return label

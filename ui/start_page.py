@@ -28,13 +28,13 @@ from PyQt6.QtWidgets import (
 
 from assistant.config import RunConfig
 from assistant.errors import SonocueError
-from ui.form_style import form_palette, form_style
+from ui.form_style import form_palette, form_style, heading
 from ui.previews import CLOSE_S, Previews
 from ui.remembered import Remembered
 from ui.source_tile import SourceTile
 from ui.start_choices import SCANNER, SCREEN, STEERED, Surroundings, look_around, replay_settings, run_settings, spec_of
 from ui.start_form import StartForm
-from ui.start_words import plain_problem, session_line
+from ui.start_words import plain_problem, session_line, tile_words
 from ui.translation import translate
 from ui.words import disclaimer
 
@@ -176,7 +176,7 @@ class StartPage(QWidget):
         for tile in self.tiles:
             tile.setParent(None)
             tile.deleteLater()
-        self.tiles = [self._tile(spec) for spec in specs]
+        self.tiles = [SourceTile(spec, *tile_words(spec), self) for spec in specs]
         columns = 2 if len(specs) <= 4 else 3
         for number, tile in enumerate(self.tiles):
             self._grid.addWidget(tile, number // columns, number % columns)
@@ -198,22 +198,6 @@ class StartPage(QWidget):
         for widget in (self, *self.findChildren(QWidget)):
             widget.setPalette(palette)
             widget.setFont(font)
-
-    def _tile(self, spec: str) -> SourceTile:
-        if spec == SCANNER:
-            name, note = translate("Start", "Software scanner"), translate("Start", "a made-up fetus, with narration")
-        elif spec == STEERED:
-            name, note = (
-                translate("Start", "Scanner, steered"),
-                translate("Start", "you move the probe: mouse, keys"),
-            )
-        elif spec == SCREEN:
-            name, note = translate("Start", "This screen"), translate("Start", "another program's images")
-        elif spec:
-            name, note = translate("Start", "Camera"), spec.partition(":")[2]
-        else:
-            name, note = translate("Start", "File or stream"), translate("Start", "named below")
-        return SourceTile(spec, name, note, self)
 
     def _chosen_by_hand(self) -> None:
         self._chose_by_hand = True
@@ -306,7 +290,7 @@ class StartPage(QWidget):
 
         self._grid = QGridLayout()
         sources = QHBoxLayout()
-        sources.addWidget(_heading(translate("Start", "Images from"), self))
+        sources.addWidget(heading(translate("Start", "Images from"), self))
         sources.addWidget(self.hint, 1)
         sources.addWidget(self.refresh)
         self.hint.setObjectName("muted")
@@ -319,7 +303,7 @@ class StartPage(QWidget):
         other.addWidget(other_name)
         other.addWidget(self.other, 1)
         other.addWidget(self.other_button)
-        sessions_name = _heading(translate("Start", "Last sessions: &watch again"), self)
+        sessions_name = heading(translate("Start", "Last sessions: &watch again"), self)
         sessions_name.setBuddy(self.sessions)
         self.sessions.setAccessibleName(translate("Start", "Last sessions"))
         self.sessions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -333,7 +317,7 @@ class StartPage(QWidget):
         self._card = QWidget(self)
         self._card.setObjectName("card")
         right = QVBoxLayout(self._card)
-        right.addWidget(_heading(translate("Start", "Settings"), self))
+        right.addWidget(heading(translate("Start", "Settings"), self))
         right.addWidget(self.form)
         right.addStretch(1)
         right.addWidget(self.message)
@@ -407,9 +391,3 @@ class StartPage(QWidget):
         self._layouts[3].setContentsMargins(margin, margin, margin, margin)
         self._grid.setSpacing(round(0.6 * unit))
         self.form.scale(unit)
-
-
-def _heading(text: str, parent: QWidget) -> QLabel:
-    label = QLabel(text, parent)
-    label.setObjectName("heading")
-    return label

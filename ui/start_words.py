@@ -9,6 +9,7 @@ from PyQt6.QtCore import QDateTime, QLocale
 from assistant.errors import SonocueError
 from ui.engine_words import engine_says
 from ui.recent_sessions import RecentSession
+from ui.start_choices import SCANNER, SCREEN, STEERED
 from ui.translation import translate
 from ui.words import grouped
 
@@ -23,6 +24,19 @@ def plain_problem(error: SonocueError) -> str:
     if text.startswith("settings: subject"):
         return translate("Start", "The pseudonym may hold letters, digits, dots, hyphens and underscores only.")
     return engine_says(text)
+
+
+def tile_words(spec: str) -> tuple[str, str]:
+    """Name of a source's tile, and the line below it."""
+    if spec == SCANNER:
+        return translate("Start", "Software scanner"), translate("Start", "a made-up fetus, with narration")
+    if spec == STEERED:
+        return translate("Start", "Scanner, steered"), translate("Start", "you move the probe: mouse, keys")
+    if spec == SCREEN:
+        return translate("Start", "This screen"), translate("Start", "another program's images")
+    if spec:
+        return translate("Start", "Camera"), spec.partition(":")[2]
+    return translate("Start", "File or stream"), translate("Start", "named below")
 
 
 def session_line(session: RecentSession) -> str:

@@ -770,42 +770,6 @@
         <translation>Noch keine</translation>
     </message>
     <message>
-        <source>Software scanner</source>
-        <translation>Simuliertes Gerät</translation>
-    </message>
-    <message>
-        <source>a made-up fetus, with narration</source>
-        <translation>ein erfundener Fetus, mit gesprochenem Kommentar</translation>
-    </message>
-    <message>
-        <source>Scanner, steered</source>
-        <translation>Gerät, selbst geführt</translation>
-    </message>
-    <message>
-        <source>you move the probe: mouse, keys</source>
-        <translation>Sie führen den Schallkopf: Maus, Tasten</translation>
-    </message>
-    <message>
-        <source>This screen</source>
-        <translation>Dieser Bildschirm</translation>
-    </message>
-    <message>
-        <source>another program's images</source>
-        <translation>Bilder eines anderen Programms</translation>
-    </message>
-    <message>
-        <source>Camera</source>
-        <translation>Kamera</translation>
-    </message>
-    <message>
-        <source>File or stream</source>
-        <translation>Datei oder Datenstrom</translation>
-    </message>
-    <message>
-        <source>named below</source>
-        <translation>unten genannt</translation>
-    </message>
-    <message>
         <source>A video, DICOM cine or tracked sequence</source>
         <translation>Video, DICOM-Clip oder getrackte Sequenz</translation>
     </message>
@@ -844,6 +808,42 @@
     <message>
         <source>The pseudonym may hold letters, digits, dots, hyphens and underscores only.</source>
         <translation>Das Pseudonym darf nur Buchstaben, Ziffern, Punkte, Binde- und Unterstriche enthalten.</translation>
+    </message>
+    <message>
+        <source>Software scanner</source>
+        <translation>Simuliertes Gerät</translation>
+    </message>
+    <message>
+        <source>a made-up fetus, with narration</source>
+        <translation>ein erfundener Fetus, mit gesprochenem Kommentar</translation>
+    </message>
+    <message>
+        <source>Scanner, steered</source>
+        <translation>Gerät, selbst geführt</translation>
+    </message>
+    <message>
+        <source>you move the probe: mouse, keys</source>
+        <translation>Sie führen den Schallkopf: Maus, Tasten</translation>
+    </message>
+    <message>
+        <source>This screen</source>
+        <translation>Dieser Bildschirm</translation>
+    </message>
+    <message>
+        <source>another program's images</source>
+        <translation>Bilder eines anderen Programms</translation>
+    </message>
+    <message>
+        <source>Camera</source>
+        <translation>Kamera</translation>
+    </message>
+    <message>
+        <source>File or stream</source>
+        <translation>Datei oder Datenstrom</translation>
+    </message>
+    <message>
+        <source>named below</source>
+        <translation>unten genannt</translation>
     </message>
     <message>
         <source>d MMM yyyy, hh:mm</source>
