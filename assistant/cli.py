@@ -7,6 +7,7 @@ ends with exit status 1, after its session was closed.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,9 @@ def replay(
 def main() -> None:
     """Entry point of the command ``sonocue``."""
     try:
+        if not sys.argv[1:] and _has_screen():
+            load_plugin("sonocue.views", "start")()
+            return
         _application()()
     except SonocueError as error:
         _end(str(error), 2)
@@ -149,6 +153,13 @@ def main() -> None:
         _end("stopped before it began", 130)
     except ModuleNotFoundError as error:
         _end(str(missing_package(error, "this command")), 2)
+
+
+def _has_screen() -> bool:
+    """Without a command, whoever sits before a screen gets the start page, and everybody else the help."""
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
 
 
 def _application() -> typer.Typer:
@@ -206,7 +217,14 @@ def _run(
         if show is None:
             _watch(run)
         else:
-            show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
+            show(
+                run,
+                title="Sonocue",
+                seconds=settings.seconds,
+                screenshot=screenshot,
+                heatmap=settings.heatmap,
+                language=settings.language,
+            )
         run.stop()
         run.wait()
     summary = run.summary()

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,8 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        heatmap: when the window paints the predicted gaze over the image: always, only while it is frozen, or not.
+        language: of the window, ``en`` or ``de``; the system's when None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +53,8 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    heatmap: Literal["always", "frozen", "off"] = "always"
+    language: Literal["en", "de"] | None = None
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

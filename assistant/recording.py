@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.contracts import Frame, Guidance, StreamItem, TimelineEvent
+from assistant.disk_room import DiskRoom
 from assistant.errors import SonocueError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Recorder:
         self._changed = threading.Condition()
         self._closing = False
         self._failed = ""
+        self._room = DiskRoom(writer.path)
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
@@ -81,6 +83,7 @@ class Recorder:
                 return
             if isinstance(item, Frame):
                 self._state.frame_recorded()
+                self._state.disk_room(self._room.seconds_left(item.captured_ns))
                 with self._changed:
                     self._waiting_frames_ns.popleft()
                     self._changed.notify()

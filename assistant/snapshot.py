@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from assistant.contracts import Frame, GazeSample, Guidance
+from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,27 @@ class PlaneProgress:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ChecklistItem:
+    """How an examination stands for one item of its checklist.
+
+    Attributes:
+        name: of the item, for people.
+        plane: the class that detects it; None when no class does and it is ticked by hand.
+        state: ``suggested`` by the engine; ``confirmed`` or ``not obtainable`` by a person.
+        seconds: of guidance that named it.
+        score: of its best frame, in [0, 1]; None without one.
+        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB, the best frame made small; None without one.
+    """
+
+    name: str
+    plane: str | None
+    state: Literal["open", "suggested", "confirmed", "not obtainable"]
+    seconds: float
+    score: float | None
+    thumbnail: UInt8Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """All that a window or a test may know of a live run at one moment. Immutable; made on demand.
 
@@ -94,6 +115,9 @@ class Snapshot:
             without sound, 0 in the first seconds.
         narration_agreement: how well what is said fits what is shown, in [0, 1], 0.5 by chance; None while nobody
             speaks, and with models that did not learn from speech.
+        checklist: the examination's items in their order; empty when nobody keeps one.
+        disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
+            recorded, and before the rate is known.
     """
 
     number: int
@@ -117,6 +141,8 @@ class Snapshot:
     ended: bool
     sound_drift_ppm: float | None = None
     narration_agreement: float | None = None
+    checklist: tuple[ChecklistItem, ...] = ()
+    disk_s_left: float | None = None
 
 
 class SnapshotSource(Protocol):

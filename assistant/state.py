@@ -64,6 +64,7 @@ class RunState:
         self._source = self._engine = ""
         self._notices: tuple[str, ...] = ()
         self._session: Path | None = None
+        self._disk_s_left: float | None = None
 
     def describe(self, *, source: str, engine: str, notices: tuple[str, ...], session: Path | None) -> None:
         """Say once, at the start, what runs."""
@@ -89,6 +90,11 @@ class RunState:
         """A frame was written to the session."""
         with self._lock:
             self._recorded += 1
+
+    def disk_room(self, seconds_left: float | None) -> None:
+        """The disk has room for so much more recording; None: not known."""
+        with self._lock:
+            self._disk_s_left = seconds_left
 
     def frame_skipped(self) -> None:
         """A newer frame came before this one was inferred."""
@@ -241,6 +247,7 @@ class RunState:
                 ended=self._ended_ns is not None,
                 sound_drift_ppm=self._sound_drift_ppm,
                 narration_agreement=self._agreement,
+                disk_s_left=self._disk_s_left if self._ended_ns is None else None,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:

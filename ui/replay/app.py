@@ -9,12 +9,10 @@ import signal
 from pathlib import Path
 
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
-from PyQt6.QtWidgets import QApplication
 
 from assistant.class_list import load_class_list
 from assistant.session.manifest import read_manifest
-from ui.app import _first_defect_ends
-from ui.display import require_display
+from ui.app import first_defect_ends, new_application
 from ui.replay.window import ReplayWindow
 from ui.stills import save_png
 
@@ -47,8 +45,7 @@ def run_replay(
     read_manifest(session)  # what is wrong at once is said where it was typed
     application = QCoreApplication.instance()
     if application is None:
-        require_display()
-        application = QApplication(["sonocue"])
+        application = new_application(None)
     window = ReplayWindow(session, class_list, labels=labels, model=model, backends=backends)
     loop = QEventLoop()
     window.finished.connect(loop.quit)
@@ -65,7 +62,7 @@ def run_replay(
         screen = window.screen()
         if screen is not None:  # where no window manager makes it large
             window.resize(screen.availableSize())
-        with _first_defect_ends(loop):
+        with first_defect_ends(loop):
             window.showMaximized()
             if seconds is not None:
                 QTimer.singleShot(round(1000 * seconds), end)

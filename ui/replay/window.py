@@ -33,7 +33,7 @@ from ui.replay.keys import ReplayFooter, ReplayHelp, actions
 from ui.replay.lists import DifferenceList, RemarkList
 from ui.replay.timeline_view import TimelineView
 from ui.replay.words import banner_of, cannot_open, clock, said_of, snapshot_of, table_banners
-from ui.words import DISCLAIMER, Banner
+from ui.words import Banner, disclaimer
 
 PULL_PERIOD_MS = 16
 SLOW_NS = 500_000_000
@@ -112,7 +112,7 @@ class ReplayWindow(QWidget):
         self.setAutoFillBackground(True)
         self._actions = actions()
         self._header = QLabel(
-            f"<b>{name}</b> &nbsp; <span style='color:{theme.CAUTION.name()}'>{DISCLAIMER}</span>", self
+            f"<b>{name}</b> &nbsp; <span style='color:{theme.CAUTION.name()}'>{disclaimer()}</span>", self
         )
         self._state = QLabel(self)
         self._state.setAccessibleName(self.tr("Position"))
