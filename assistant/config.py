@@ -32,6 +32,7 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        smaller_model: a model of the same planes that takes over, live, when the machine cannot keep up with ``model``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +52,7 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    smaller_model: str | None = None
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

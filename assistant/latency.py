@@ -55,6 +55,13 @@ class LatencyLog:
         places = [int(np.searchsorted(cumulated, share * cumulated[-1])) for share in (0.50, 0.95, 0.99)]
         return StageLatency(*_rounded(_SHORTEST_MS * _BIN_RATIO ** (place + 0.5) for place in places))
 
+    def whole_run_by_stage(self) -> dict[str, StageLatency]:
+        """The same for every stage, in the order in which stages first came."""
+        with self._lock:
+            stages = list(self._counts)
+        found = {stage: self.whole_run(stage) for stage in stages}
+        return {stage: latency for stage, latency in found.items() if latency is not None}
+
 
 def _rounded(values: Iterable[float]) -> list[float]:
     return [round(float(value), 2) for value in values]

@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop
 from PyQt6.QtWidgets import QApplication
 
+from assistant.contracts import Frame
 from assistant.errors import SonocueError
 from assistant.snapshot import SnapshotSource
 from ui.display import require_display
@@ -22,7 +23,12 @@ from ui.window import STOP_DEADLINE_NS, Window
 
 
 def run_window(
-    run: SnapshotSource, *, title: str, seconds: float | None = None, screenshot: Path | None = None
+    run: SnapshotSource,
+    *,
+    title: str,
+    seconds: float | None = None,
+    screenshot: Path | None = None,
+    on_painted: Callable[[Frame], None] | None = None,
 ) -> None:
     """Show ``run`` until the user closes the window, the time is over, or a signal asks to stop; then stop the run.
 
@@ -33,6 +39,7 @@ def run_window(
         title: of the window.
         seconds: stop the run so long after its first image.
         screenshot: save here the last picture of the window with live guidance (PNG).
+        on_painted: called with each image once it is painted and handed to the screen; by measurements.
 
     Raises:
         SonocueError: there is no screen, the run did not end in time after it was asked to, or the screenshot cannot
@@ -48,6 +55,7 @@ def run_window(
             closes_itself=seconds is not None or screenshot is not None,
             keeps_screenshot=screenshot is not None,
         )
+        window.tell_when_painted(on_painted)
         try:
             _show_until_finished(window)
         finally:

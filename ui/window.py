@@ -6,12 +6,15 @@ pace that can be read, and whatever changes the meaning of the screen (plane, ab
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock
+from assistant.contracts import Clock, Frame
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable
@@ -106,6 +109,11 @@ class Window(QWidget):
     def start(self) -> None:
         """Begin to look at the run."""
         self._timer.start(PULL_PERIOD_MS)
+
+    def tell_when_painted(self, told: Callable[[Frame], None] | None) -> None:
+        """Call ``told`` with each image once it is painted and handed to the screen: Qt does that before the timer."""
+        if told is not None:
+            self._image_view.on_painted = lambda frame: QTimer.singleShot(0, partial(told, frame))
 
     def _lay_out(self) -> None:
         palette = self.palette()
