@@ -25,7 +25,7 @@ import numpy as np
 from assistant.admission import load_engine
 from assistant.bundle import read_bundle
 from assistant.clock import MonotonicClock
-from assistant.config import RunConfig
+from assistant.config import load_config
 from assistant.contracts import Backend, DeviceInfo, Frame, Guidance, ModelBundle
 from assistant.errors import ConfigError, EndOfStream, SonocueError
 from assistant.open_sources import create_device
@@ -128,16 +128,9 @@ def _bare_ms(bundle: ModelBundle, engine: Backend, info: DeviceInfo, frames: Seq
 
 def _live(settings: LiveBench, folder: Path) -> dict[str, Any]:
     """The run itself: source, sound, recording, guidance, window."""
-    config = RunConfig(
-        source=settings.source,
-        model=settings.model,
-        smaller_model=settings.smaller_model,
-        backends=settings.backends,
-        threads=settings.threads,
-        record=folder,
-        subject="bench",
-        seconds=settings.seconds,
-    )
+    told = asdict(settings) | {"record": folder, "subject": "bench"}
+    del told["window"]
+    config = load_config(None, told)
     guided_ns: list[int] = []
     models: list[str] = []
     painted_ns: dict[int, int] = {}
