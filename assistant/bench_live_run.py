@@ -212,8 +212,11 @@ def _screen(wanted: bool) -> Iterator[None]:
     if shutil.which("Xvfb") is None:
         raise ConfigError("bench live: no screen, and no virtual one: install xvfb, or measure with --no-window")
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", _SCREEN, "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server, os.fdopen(reading) as told:
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", _SCREEN, "-nolisten", "tcp", "-noreset"]
+    with (
+        subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+        os.fdopen(reading) as told,
+    ):
         os.close(writing)
         number = told.readline().strip()  # comes when it is ready; empty when it died
         if not number:
