@@ -2,10 +2,10 @@
 
     python scripts/soak.py [--frames 216000] [--every 10000] [--model default] [--source phantom:1,size=640x480]
 
-Memory is read every so many frames. Its growth is the slope of the straight line through the readings of the second half
-(least squares): in the first, caches fill, most of all the software scanner's, which renders here in the same process
-(512 phrases, 16 settings of its console). Handles and threads are counted before the run and after its end. The exit
-status is 1 when memory grows by 1 MB per 10,000 frames or more, over at least 100,000, or anything is left open.
+Memory is read every so many frames. Its growth is the slope of the straight line through the readings of the second
+half (least squares): in the first, caches fill, most of all the software scanner's, which renders here in the same
+process (512 phrases, 16 settings of its console). Handles and threads are counted before the run and after its end. The
+exit status is 1 when memory grows by 1 MB per 10,000 frames or more, over at least 100,000, or anything is left open.
 """
 
 from __future__ import annotations
