@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,6 @@ from rich.table import Table
 
 from assistant.admission import create_backend
 from assistant.bench_inference import reference_folder, references
-from assistant.bench_live_run import LiveBench
 from assistant.bundle import default_model_path, load_arrays, read_bundle, write_bundle
 from assistant.config import load_config
 from assistant.contracts import ModelBundle
@@ -32,6 +31,29 @@ from assistant.processor import processor_identity
 _MOST_TIMES_BARE, _MOST_P99_MS, _LEAST_GUIDED = 1.5, 66.0, 0.95
 _DEFAULTS = load_config(None, {})
 _console = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBench:
+    """What one run is.
+
+    Attributes:
+        source: ``name:argument``; it must be able to give the same frames unpaced.
+        model: a model folder.
+        smaller_model: to step down to, or None.
+        backends: inference engines in order of preference.
+        threads: of the engine.
+        seconds: length of the run.
+        window: with a painted window.
+    """
+
+    source: str
+    model: str
+    smaller_model: str | None
+    backends: tuple[str, ...]
+    threads: int
+    seconds: float
+    window: bool
 
 
 def bench_live(

@@ -16,13 +16,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from assistant.admission import load_engine
+from assistant.bench_live import LiveBench
 from assistant.bundle import read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import load_config
@@ -41,29 +42,6 @@ _LOOK_EVERY_S = 0.25
 _WARM_UP_S = 1.0
 """Of the run, before processor time and memory are looked at."""
 _SCREEN = "1920x1080x24"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveBench:
-    """What one run is.
-
-    Attributes:
-        source: ``name:argument``; it must be able to give the same frames unpaced.
-        model: a model folder.
-        smaller_model: to step down to, or None.
-        backends: inference engines in order of preference.
-        threads: of the engine.
-        seconds: length of the run.
-        window: with a painted window.
-    """
-
-    source: str
-    model: str
-    smaller_model: str | None
-    backends: tuple[str, ...]
-    threads: int
-    seconds: float
-    window: bool
 
 
 def measure(settings: LiveBench) -> dict[str, Any]:
