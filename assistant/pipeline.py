@@ -105,7 +105,7 @@ def start_run(
             if smaller is not None and smaller_engine is not None:
                 small_step = InferenceStep(smaller, smaller_engine.infer, clock, state.latency, crop, screen)
                 step = stepping = SteppingDown(
-                    step, small_step, config.max_guidance_age_ms, lambda: state.counters.skipped
+                    step, small_step, clock, config.max_guidance_age_ms, lambda: state.counters.skipped
                 )
 
         recorder = writer = None

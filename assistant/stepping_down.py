@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.bundle import read_bundle
-from assistant.contracts import Frame, Guidance, ModelBundle, TimelineEvent
+from assistant.contracts import Clock, Frame, Guidance, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
 from assistant.loops import Step
 
@@ -34,13 +34,13 @@ class Slowness:
     Attributes:
         guided_share: of the frames of the last second, those that were guided.
         guidance_fps: guidance made a second, over the last second.
-        age_ms: of the last guidance, from capture to ready.
+        took_ms: of the last guidance, from when inference took the frame. How late the source was is not in it.
         for_s: how long it had been too slow.
     """
 
     guided_share: float
     guidance_fps: float
-    age_ms: float
+    took_ms: float
     for_s: float
 
 
@@ -48,19 +48,20 @@ class KeepingUp:
     """Does inference keep up? Asked after each guidance; a single hang does not count, slow answers again and again do.
 
     Args:
-        oldest_ms: guidance older than this when it is ready is too late to be shown.
+        longest_ms: guidance that takes longer is too late to be shown over the images that came meanwhile.
     """
 
-    def __init__(self, oldest_ms: float) -> None:
-        self._oldest_ns = oldest_ms * 1e6
+    def __init__(self, longest_ms: float) -> None:
+        self._longest_ns = longest_ms * 1e6
         self._recent: deque[tuple[int, int]] = deque()
         self._slow_since_ns: int | None = None
 
-    def __call__(self, guidance: Guidance, skipped: int) -> Slowness | None:
+    def __call__(self, guidance: Guidance, began_ns: int, skipped: int) -> Slowness | None:
         """None while it does.
 
         Args:
             guidance: that is ready now.
+            began_ns: when inference took its frame, on the run's clock.
             skipped: frames that have not been inferred, since the run began.
         """
         now_ns = guidance.ready_ns
@@ -68,12 +69,12 @@ class KeepingUp:
         # The last guidance before the stretch stays: what was skipped since then is counted from it.
         while len(self._recent) > 2 and now_ns - self._recent[1][0] >= _LOOK_BACK_NS:
             self._recent.popleft()
-        (began_ns, skipped_before), guided = self._recent[0], len(self._recent) - 1
+        (since_ns, skipped_before), guided = self._recent[0], len(self._recent) - 1
         if guided == 0:
             return None
         share = guided / (guided + skipped - skipped_before)
-        age_ns = now_ns - guidance.captured_ns
-        if share >= LEAST_GUIDED_SHARE and age_ns <= self._oldest_ns:
+        took_ns = now_ns - began_ns
+        if share >= LEAST_GUIDED_SHARE and took_ns <= self._longest_ns:
             self._slow_since_ns = None
             return None
         if self._slow_since_ns is None:
@@ -81,7 +82,7 @@ class KeepingUp:
         slow_ns = now_ns - self._slow_since_ns
         if slow_ns < PATIENCE_NS:
             return None
-        return Slowness(share, guided * 1e9 / max(now_ns - began_ns, 1), age_ns / 1e6, slow_ns / 1e9)
+        return Slowness(share, guided * 1e9 / max(now_ns - since_ns, 1), took_ns / 1e6, slow_ns / 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class SteppedDown:
         """One line for people."""
         return (
             f"Stepped down from {self.full} to {self.smaller}: the machine guided {self.why.guided_share:.0%} of the "
-            f"frames, {self.why.age_ms:.0f} ms late. The full model comes back only with a new run."
+            f"frames, each in {self.why.took_ms:.0f} ms. The full model comes back only with a new run."
         )
 
     @property
@@ -123,7 +124,7 @@ class SteppedDown:
             "to": self.smaller,
             "guided_share": round(self.why.guided_share, 4),
             "guidance_fps": round(self.why.guidance_fps, 2),
-            "age_ms": round(self.why.age_ms, 3),
+            "took_ms": round(self.why.took_ms, 3),
             "slow_for_s": round(self.why.for_s, 3),
             "gap_ms": round(self.gap_ms, 3),
         }
@@ -136,7 +137,8 @@ class SteppingDown:
     Args:
         full: the full model's step.
         smaller: the smaller model's, its engine loaded.
-        oldest_ms: see ``KeepingUp``.
+        clock: the run's clock.
+        longest_ms: see ``KeepingUp``.
         skipped: asks how many frames have not been inferred since the run began.
 
     Attributes:
@@ -147,13 +149,15 @@ class SteppingDown:
         self,
         full: Step,
         smaller: Step,
-        oldest_ms: float,
+        clock: Clock,
+        longest_ms: float,
         skipped: Callable[[], int],
     ) -> None:
         self.on_stepped_down: Callable[[SteppedDown], None] = lambda _: None
         self._step = full
         self._smaller: Step | None = smaller
-        self._keeps_up = KeepingUp(oldest_ms)
+        self._keeps_up = KeepingUp(longest_ms)
+        self._clock = clock
         self._skipped = skipped
         self._leaving: tuple[Guidance, Slowness] | None = None
 
@@ -164,13 +168,14 @@ class SteppingDown:
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:
         """Guidance for one frame, by the model whose turn it is. See ``InferenceStep``."""
+        began_ns = self._clock.now_ns()
         guidance = self._step(frame, scene, available_ns)
         if self._leaving is not None:
             last, why = self._leaving
             self._leaving = None
             self.on_stepped_down(SteppedDown(last.model_id, guidance.model_id, why, last.ready_ns, guidance.ready_ns))
         elif self._smaller is not None:
-            slowness = self._keeps_up(guidance, self._skipped())
+            slowness = self._keeps_up(guidance, began_ns, self._skipped())
             if slowness is not None:
                 self._step, self._smaller = self._smaller, None
                 self._leaving = guidance, slowness
