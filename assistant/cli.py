@@ -34,6 +34,7 @@ Microphone = Annotated[str | None, typer.Option(help="Microphone, NAME or NAME:D
 Consent = Annotated[bool, typer.Option("--consent", help="Everybody in the room agreed to be recorded.")]
 Model = Annotated[str | None, typer.Option(help="Model folder, or 'default'.")]
 Backend = Annotated[list[str] | None, typer.Option(help="Inference engine; repeat to name the next to try.")]
+Smaller = Annotated[str | None, typer.Option(help="Model of the same planes to step down to where this is too slow.")]
 Record = Annotated[Path | None, typer.Option(help="Folder for recorded sessions.  [default: recordings]")]
 Subject = Annotated[str | None, typer.Option(help="Pseudonym of the subject; never a name.")]
 Seconds = Annotated[float | None, typer.Option(help="End by itself after so many seconds.")]
@@ -61,6 +62,7 @@ def live(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
     as_json: Json = False,
+    smaller: Smaller = None,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
     settings = _settings(
@@ -76,6 +78,7 @@ def live(
         lossless=lossless or None,
         lockstep=lockstep or None,
         seconds=seconds,
+        smaller_model=smaller,
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})

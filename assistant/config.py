@@ -34,6 +34,7 @@ class RunConfig(BaseModel):
         dwell_s: a plane counts as seen when it was named for so long without a break.
         heatmap: when the window paints the predicted gaze over the image: always, only while it is frozen, or not.
         language: of the window, ``en`` or ``de``; the system's when None.
+        smaller_model: a model of the same planes that takes over, live, when the machine cannot keep up with ``model``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +56,7 @@ class RunConfig(BaseModel):
     dwell_s: float = Field(1.0, gt=0)
     heatmap: Literal["always", "frozen", "off"] = "always"
     language: Literal["en", "de"] | None = None
+    smaller_model: str | None = None
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -84,6 +84,7 @@ class InferenceStep:
         )
         ready_ns = self._clock.now_ns()
         for stage, duration_ns in (
+            ("waiting", began_ns - available_ns),
             ("screen", started_ns - began_ns),
             ("preprocess", preprocessed_ns - started_ns),
             ("inference", inferred_ns - preprocessed_ns),

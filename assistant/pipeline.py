@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 
-from assistant.bundle import default_model_path, read_bundle
+from assistant.bundle import default_model_path, model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
 from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
@@ -46,6 +46,7 @@ from assistant.session.merge import merged
 from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
 from assistant.steering import Steerable
+from assistant.stepping_down import SteppedDown, SteppingDown, read_smaller
 
 
 def start_run(
@@ -83,6 +84,12 @@ def start_run(
             )
             cleanup.callback(engine.close)
 
+        smaller = smaller_engine = None
+        if config.smaller_model is not None and bundle is not None and not config.lockstep:
+            smaller = read_smaller(bundle, model_path(config.smaller_model))
+            smaller_engine = SupervisedEngine(smaller, config.backends, config.threads, clock)
+            cleanup.callback(smaller_engine.close)
+
         sources = open_sources(config, clock, cleanup)
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
         state = RunState(
@@ -93,9 +100,16 @@ def start_run(
             live=not config.lockstep,
         )
         step: Step | None = None
+        stepping: SteppingDown | None = None
         if bundle is not None and engine is not None:
             screen = ScreenWatch() if config.watch_screen else None
-            step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop, screen)
+            crop = sources.video_info.sector_crop
+            step = InferenceStep(bundle, engine.infer, clock, state.latency, crop, screen)
+            if smaller is not None and smaller_engine is not None:
+                small_step = InferenceStep(smaller, smaller_engine.infer, clock, state.latency, crop, screen)
+                step = stepping = SteppingDown(
+                    step, small_step, clock, config.max_guidance_age_ms, lambda: state.counters.skipped
+                )
 
         recorder = writer = None
         if config.record is not None:
@@ -127,6 +141,12 @@ def start_run(
         )
         if bundle is not None and engine is not None:
             engine.on_replaced = partial(_engine_replaced, state, recorder, bundle)
+        if stepping is not None and smaller is not None and smaller_engine is not None:
+            smaller_engine.on_replaced = partial(_engine_replaced, state, recorder, smaller)
+            line = f"{smaller.model_id} on {smaller_engine.description}"
+            stepping.on_stepped_down = partial(
+                _stepped_down, state, recorder, line, _notices(smaller, sources.video_info)
+            )
 
         leading: tuple[str, Loop]
         accompanying: dict[str, Loop] = {}
@@ -178,6 +198,15 @@ def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBu
     if recorder is not None:
         facts = {"event": "engine replaced", "gap_ms": round(what.gap_ms, 3), **asdict(what)}
         recorder.put(TimelineEvent(what.from_ns, "event", facts))
+
+
+def _stepped_down(
+    state: RunState, recorder: Recorder | None, engine: str, notices: tuple[str, ...], what: SteppedDown
+) -> None:
+    """Show it, and record it. Runs on the inference thread."""
+    state.stepped_down(engine, (what.notice, *notices))
+    if recorder is not None:
+        recorder.put(what.event)
 
 
 def _notices(bundle: ModelBundle | None, video: DeviceInfo) -> tuple[str, ...]:

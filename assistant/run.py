@@ -9,7 +9,7 @@ from typing import Any
 
 from assistant.errors import SonocueError
 from assistant.loops import Loop
-from assistant.snapshot import Snapshot
+from assistant.snapshot import Snapshot, StageLatency
 from assistant.state import RunState
 from assistant.steering import Steerable, SteerCommand
 
@@ -100,6 +100,10 @@ class Run:
             "notices": list(snapshot.notices),
             "faults": list(self._state.faults),
         }
+
+    def stages(self) -> dict[str, StageLatency]:
+        """Latency of each stage over the whole run, in the order of the path."""
+        return self._state.latency.whole_run_by_stage()
 
     def _conduct(self) -> None:
         name, loop = self._leading

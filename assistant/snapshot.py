@@ -104,7 +104,8 @@ class Snapshot:
         fps: frames captured a second, over the last two seconds.
         guidance_fps: guidance made a second, over the last two seconds.
         counters: see there.
-        latency: by stage name, in the order of the path (``preprocess``, ``inference``, ``decision``, ``total``).
+        latency: by stage name, in the order of the path (``waiting``, ``screen``, ``preprocess``, ``inference``,
+            ``decision``, ``total``).
         planes: the examination's planes in the order of the class list, without background.
         source: name of the source.
         engine: one line about model and backend.

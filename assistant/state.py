@@ -170,6 +170,13 @@ class RunState:
             self._faults["inference"] = message
             self._number += 1
 
+    def stepped_down(self, engine: str, notices: tuple[str, ...]) -> None:
+        """A smaller model took over: ``engine`` is the line about it; ``notices`` are shown until the end."""
+        with self._lock:
+            self._engine = engine
+            self._notices = tuple(dict.fromkeys(self._notices + notices))
+            self._number += 1
+
     @property
     def faults(self) -> tuple[str, ...]:
         """What went wrong so far."""

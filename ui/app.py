@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop
 from PyQt6.QtWidgets import QApplication
 
+from assistant.contracts import Frame
 from assistant.errors import SonocueError
 from assistant.snapshot import SnapshotSource
 from ui.display import require_display
@@ -31,6 +32,7 @@ def run_window(
     screenshot: Path | None = None,
     heatmap: HeatmapMode = "always",
     language: str | None = None,
+    on_painted: Callable[[Frame], None] | None = None,
 ) -> None:
     """Show ``run`` until the user closes the window, the time is over, or a signal asks to stop; then stop the run.
 
@@ -43,6 +45,7 @@ def run_window(
         screenshot: save here the last picture of the window with live guidance (PNG).
         heatmap: when the predicted gaze lies over the image, until a key says otherwise.
         language: of the words; the system's when None. Where Qt's application runs already, its language stays.
+        on_painted: called with each image once it is painted and handed to the screen; by measurements.
 
     Raises:
         SonocueError: there is no screen, the run did not end in time after it was asked to, or the screenshot cannot
@@ -59,6 +62,7 @@ def run_window(
             keeps_screenshot=screenshot is not None,
             heatmap=heatmap,
         )
+        window.tell_when_painted(on_painted)
         try:
             _show_until_finished(window)
         finally:

@@ -7,6 +7,7 @@ done once a frame (OpenCV), so that painting is a copy, and a repaint for any ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, floor
 
 import cv2
@@ -32,6 +33,7 @@ class ImageView(QWidget):
         self.setAccessibleName(translate("Panels", "Ultrasound image"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.on_painted: Callable[[Frame], None] = lambda _: None
         self._frame: Frame | None = None
         self._guidance: Guidance | None = None
         self._gaze: GazeSample | None = None
@@ -176,6 +178,7 @@ class ImageView(QWidget):
             painter.drawImage(QPointF(self._heat_at_px) / ratio, self._heat)
         if self._overlays_on and self._gaze is not None and self._gaze.valid:
             self._paint_gaze(painter, area, self._gaze, self._frame)
+        self.on_painted(self._frame)
 
     def _paint_gaze(self, painter: QPainter, area: QRect, gaze: GazeSample, frame: Frame) -> None:
         """A ring where the observer looks: white on dark, to be seen on any ground, and open in the middle."""

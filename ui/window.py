@@ -6,6 +6,9 @@ pace that can be read, and whatever changes the meaning of the screen (plane, ab
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -127,6 +130,11 @@ class Window(QWidget):
         """The image that stands in the window; None before the first."""
         looked_at = self._frozen or self._snapshot
         return None if looked_at is None else looked_at.frame
+
+    def tell_when_painted(self, told: Callable[[Frame], None] | None) -> None:
+        """Call ``told`` with each image once it is painted and handed to the screen: Qt does that before the timer."""
+        if told is not None:
+            self._image_view.on_painted = lambda frame: QTimer.singleShot(0, partial(told, frame))
 
     def _lay_out(self) -> None:
         palette = self.palette()
