@@ -210,7 +210,7 @@ def test_verify_tells_a_frame_at_another_time_and_a_stranger_in_the_timeline(tmp
     lines[2] = lines[2].rsplit(",", 1)[0] + ",35"
     frames.write_text("\n".join(lines) + "\n")
     with (path / "timeline.jsonl").open("a") as timeline:
-        timeline.write('{"captured_ns":1,"kind":"truth","frame_index":99,"plane":"femur"}\n')
+        timeline.write('{"captured_ns":1,"kind":"label","frame_index":99,"plane":"femur"}\n')
     names = ("frames.csv", "timeline.jsonl")
     was = read_manifest(path)
     hashes = was.sha256 | {name: recover.file_sha256(path / name) for name in names}
