@@ -60,6 +60,8 @@ def live(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
     as_json: Json = False,
+    checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Make and record guidance, show nothing of it.")] = False,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
     settings = _settings(
@@ -75,6 +77,8 @@ def live(
         lossless=lossless or None,
         lockstep=lockstep or None,
         seconds=seconds,
+        checklist=checklist,
+        shadow=shadow or None,
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})

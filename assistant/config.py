@@ -32,6 +32,9 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        checklist: what the examination asks for: a shipped checklist's name, e.g. ``fasp20``, or a TOML file; None: one
+            item a plane.
+        shadow: guidance is made and recorded, and nothing of it is shown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +54,8 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    checklist: str | None = None
+    shadow: bool = False
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

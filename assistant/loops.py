@@ -112,7 +112,7 @@ def infer_newest(
     while (taken := slot.take()) is not None:
         frame, scene = taken
         guidance = step(frame, scene, frame.captured_ns)
-        state.guidance_ready(guidance, previous)
+        state.guidance_ready(guidance, previous, frame)
         previous = guidance
         if recorder is not None:
             if step.noticed is not None:
@@ -164,7 +164,7 @@ def run_lockstep(
         if step is None:
             continue
         guidance = step(item, scene, available_ns)
-        state.guidance_ready(guidance, previous)
+        state.guidance_ready(guidance, previous, item)
         previous = guidance
         if recorder is not None:
             if step.noticed is not None:

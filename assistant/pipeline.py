@@ -17,10 +17,12 @@ from pathlib import Path
 import cv2
 
 from assistant.bundle import default_model_path, read_bundle
+from assistant.checklist_file import load_checklist
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
 from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
+from assistant.examination import Examination
 from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
@@ -35,6 +37,7 @@ from assistant.loops import (
     run_lockstep,
 )
 from assistant.open_sources import open_sources
+from assistant.plane_stills import StillKeeper
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
@@ -66,6 +69,9 @@ def start_run(
     clock = clock or MonotonicClock()
     cv2.setNumThreads(1)  # the processors are shared with inference and encoding
     stopping = threading.Event()
+    asked = None if config.checklist is None else load_checklist(config.checklist).items
+    if config.shadow and config.publishers:
+        raise ConfigError("shadow mode shows guidance to nobody: expected no --publish beside --shadow")
     with ExitStack() as cleanup:
         inference = cleanup.enter_context(ThreadPoolExecutor(1, thread_name_prefix="inference"))
         bundle = engine = None
@@ -82,19 +88,22 @@ def start_run(
 
         sources = open_sources(config, clock, cleanup)
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
+        examination = Examination(planes, int(config.dwell_s * 1e9), asked)
         state = RunState(
             clock,
             planes,
             max_guidance_age_ns=int(config.max_guidance_age_ms * 1e6),
             dwell_ns=int(config.dwell_s * 1e9),
             live=not config.lockstep,
+            examination=examination,
+            shadow=config.shadow,
         )
         step: Step | None = None
         if bundle is not None and engine is not None:
             screen = ScreenWatch() if config.watch_screen else None
             step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop, screen)
 
-        recorder = writer = None
+        recorder = writer = keeper = None
         if config.record is not None:
             header = SessionHeader(
                 subject=config.subject,
@@ -107,6 +116,9 @@ def start_run(
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
             recorder = Recorder(writer, state)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
+            keeper = StillKeeper(recorder.put)
+            cleanup.callback(keeper.close)
+            examination.on_event, examination.on_best = recorder.put, keeper
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")
@@ -119,7 +131,9 @@ def start_run(
         state.describe(
             source=sources.video_info.name,
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
-            notices=_notices(bundle, sources.video_info) + (() if engine is None else engine.refusals) + published,
+            notices=_notices(bundle, sources.video_info, shadow=config.shadow)
+            + (() if engine is None else engine.refusals)
+            + published,
             session=None if writer is None else writer.path,
         )
         if bundle is not None and engine is not None:
@@ -152,6 +166,9 @@ def start_run(
 
         def finish(complete: bool, reason: str) -> Path | None:
             with opened:
+                if keeper is not None:
+                    examination.close()
+                    keeper.close()
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
@@ -171,8 +188,11 @@ def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBu
         recorder.put(TimelineEvent(what.from_ns, "event", facts))
 
 
-def _notices(bundle: ModelBundle | None, video: DeviceInfo) -> tuple[str, ...]:
+def _notices(bundle: ModelBundle | None, video: DeviceInfo, *, shadow: bool) -> tuple[str, ...]:
     """Lasting remarks that whoever looks at the guidance must see."""
+    remarks: tuple[str, ...] = ()
+    if shadow:
+        remarks += ("shadow mode: guidance is recorded and not shown",)
     if bundle is not None and bundle.trained_on == "phantom" and video.origin == "real":
-        return ("This model was trained on the software scanner: on real images its guidance means nothing.",)
-    return ()
+        remarks += ("This model was trained on the software scanner: on real images its guidance means nothing.",)
+    return remarks

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from assistant.contracts import Frame, GazeSample, Guidance
+from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,34 @@ class PlaneProgress:
     seen: bool
 
 
+ItemState = Literal["open", "suggested", "confirmed", "not obtainable"]
+"""Of a checklist's item: the program suggests; only a person confirms, or says that it cannot be obtained."""
+
+MarkedState = Literal["confirmed", "not obtainable", "open"]
+"""What a person may say about an item; ``open`` takes the word back."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChecklistItem:
+    """How an examination stands for one item of its checklist.
+
+    Attributes:
+        name: for people.
+        plane: the class that suggests it; None: the model has no such class, a person ticks it by hand.
+        state: see ``ItemState``.
+        seconds: of guidance that named the plane.
+        score: filtered confidence of the best frame, in [0, 1]; None before the first dwell.
+        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB of the best frame, read-only; None before the first dwell.
+    """
+
+    name: str
+    plane: str | None
+    state: ItemState
+    seconds: float = 0.0
+    score: float | None = None
+    thumbnail: UInt8Array | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """All that a window or a test may know of a live run at one moment. Immutable; made on demand.
@@ -90,6 +118,7 @@ class Snapshot:
         notices: lasting remarks, e.g. that the model was trained on the software scanner.
         faults: what is wrong now, in plain words, worst first; empty when all is well.
         ended: the run is over (end of the source, stop, or fatal fault).
+        checklist: what the examination asks for, in order; without a checklist file, one item a plane.
     """
 
     number: int
@@ -111,6 +140,7 @@ class Snapshot:
     notices: tuple[str, ...]
     faults: tuple[str, ...]
     ended: bool
+    checklist: tuple[ChecklistItem, ...] = ()
 
 
 class SnapshotSource(Protocol):

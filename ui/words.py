@@ -22,6 +22,8 @@ MAX_FAULTS = 3
 _REASONS = {
     Abstention.LOW_CONFIDENCE: "Confidence too low to name a plane",
     Abstention.NOT_FINITE: "The model gave no usable number",
+    Abstention.OUT_OF_DISTRIBUTION: "Unlike the images the model learned from",
+    Abstention.FAST_MOTION: "The image moves too fast",
 }
 
 _NOT_B_MODE = {
@@ -89,7 +91,7 @@ def statement(snapshot: Snapshot) -> Statement:
         reason = (
             _REASONS.get(decision.abstention, str(decision.abstention)) if decision.abstention else "No reason given"
         )
-        shown = None if decision.abstention is Abstention.NOT_FINITE else confidence
+        shown = confidence if decision.abstention is Abstention.LOW_CONFIDENCE else None
         return Statement("abstains", "Model abstains", "Not sure", reason, shown, age_ms)
     if decision.plane == BACKGROUND:
         return Statement("background", "Guidance", "No standard plane", "", confidence, age_ms)
