@@ -35,6 +35,7 @@ class RunConfig(BaseModel):
         checklist: what the examination asks for: a shipped checklist's name, e.g. ``fasp20``, or a TOML file; None: one
             item a plane.
         shadow: guidance is made and recorded, and nothing of it is shown.
+        as_recorded: replay: infer only the frames that have guidance in the session, as the recorded run did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +57,7 @@ class RunConfig(BaseModel):
     dwell_s: float = Field(1.0, gt=0)
     checklist: str | None = None
     shadow: bool = False
+    as_recorded: bool = False
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -42,7 +42,9 @@ from assistant.publishing import PublisherWorker, PublishingStep, create_publish
 from assistant.recording import Recorder
 from assistant.run import Run
 from assistant.screen_mode import ScreenWatch
+from assistant.session.agreement import guided_frames
 from assistant.session.merge import merged
+from assistant.session.reader import SessionReader
 from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
 from assistant.steering import Steerable
@@ -70,6 +72,7 @@ def start_run(
     cv2.setNumThreads(1)  # the processors are shared with inference and encoding
     stopping = threading.Event()
     asked = None if config.checklist is None else load_checklist(config.checklist).items
+    only = _recorded_frames(config)
     if config.shadow and config.publishers:
         raise ConfigError("shadow mode shows guidance to nobody: expected no --publish beside --shadow")
     with ExitStack() as cleanup:
@@ -145,7 +148,7 @@ def start_run(
             items = merged(sources.video, sources.video_info)
             lockstep = partial(
                 run_lockstep,
-                items, clock, stopping, state, recorder, step, on_guidance, config.seconds, in_real_time,
+                items, clock, stopping, state, recorder, step, on_guidance, config.seconds, in_real_time, only,
             )  # fmt: skip
             leading = "lock-step", lambda: inference.submit(lockstep).result()
         else:
@@ -175,6 +178,16 @@ def start_run(
         run = Run(state, leading, accompanying, stopping, finish, steered)
         run.start()
         return run
+
+
+def _recorded_frames(config: RunConfig) -> frozenset[int] | None:
+    """The frames that a replay infers; None: all."""
+    if not config.as_recorded:
+        return None
+    name, _, session = config.source.partition(":")
+    if name != "session" or not config.lockstep:
+        raise ConfigError("as_recorded: expected the replay of a session (sonocue replay), got another run")
+    return guided_frames(SessionReader(Path(session)))
 
 
 def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBundle, what: Replacement) -> None:
