@@ -12,11 +12,14 @@ import numpy as np
 
 from assistant.contracts import Abstention, Decision, Float32Array, ModelBundle
 
-TIME_CONSTANT_NS = 200_000_000
-"""Of the temporal filter: a plane that appears is past half of its final probability after 0.14 s."""
+TIME_CONSTANT_NS = 100_000_000
+"""Of the temporal filter: a plane that appears is past half of its final probability after 0.07 s."""
 
-KEEP_SHARE = 0.7
-"""Hysteresis: a plane that is named stays named while its confidence is at least this share of what naming it asks."""
+KEEP_SHARE = 0.85
+"""Hysteresis: a plane that is named stays named while its confidence is at least this share of what naming it asks.
+
+Both were chosen on validation scans (``docs/decision-quality.md``).
+"""
 
 
 def probabilities(logits: Float32Array, temperature: float) -> Float32Array:
