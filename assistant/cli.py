@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,6 +27,7 @@ from assistant.plugin_loader import load_entry_point, load_plugin, missing_packa
 
 if TYPE_CHECKING:
     from assistant.config import RunConfig
+    from assistant.contracts import Guidance
     from assistant.run import Run
 
 Source = Annotated[str | None, typer.Option(help="Video source, NAME:ARGUMENT: phantom:1, file:scan.mp4, stream:URL.")]
@@ -63,6 +64,8 @@ def live(
     decisions: Decisions = None,
     as_json: Json = False,
     smaller: Smaller = None,
+    checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Make and record guidance, show nothing of it.")] = False,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
     settings = _settings(
@@ -79,6 +82,8 @@ def live(
         lockstep=lockstep or None,
         seconds=seconds,
         smaller_model=smaller,
+        checklist=checklist,
+        shadow=shadow or None,
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})
@@ -124,6 +129,7 @@ def replay(
     as_json: Json = False,
     labels: Annotated[Path | None, typer.Option(help="Label table.  [default: labels.csv beside the session]")] = None,
     classes: Annotated[str, typer.Option(help="Class list of the labels, or a TOML file.")] = "sononet13",
+    as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Only frames that the run inferred too.")] = False,
 ) -> None:
     """Look at a recorded session; --model shows another model beside it. --headless: guidance for every frame anew."""
     if not headless:
@@ -137,10 +143,16 @@ def replay(
         )  # fmt: skip
         return
     settings = _settings(
-        config, source=f"session:{session}", model=model, backends=backend, lockstep=True, seconds=seconds
+        config,
+        source=f"session:{session}",
+        model=model,
+        backends=backend,
+        lockstep=True,
+        seconds=seconds,
+        as_recorded=as_recorded or None,
     )
     settings = settings.model_copy(update={"record": None, "microphone": None})
-    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
+    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json, replayed=session)
 
 
 def main() -> None:
@@ -205,6 +217,7 @@ def _run(
     as_json: bool,
     screenshot: Path | None = None,
     decisions: Path | None = None,
+    replayed: Path | None = None,
 ) -> None:
     """Run until the end, a signal, or the window's closing; then print the summary."""
     from assistant.decision_log import DecisionLog
@@ -214,8 +227,14 @@ def _run(
         raise ConfigError("--screenshot needs the window: leave out --headless")
     show = None if headless else load_plugin("sonocue.views", "window")
     deciding = DecisionLog(decisions) if decisions is not None else nullcontext()
+    agreement = None
+    if replayed is not None and settings.model is not None:
+        from assistant.session.agreement import ReplayAgreement
+        from assistant.session.reader import SessionReader
+
+        agreement = ReplayAgreement(SessionReader(replayed), settings.model_dump(mode="json"))
     with deciding as log, _stopping_on_signals() as started:
-        run = start_run(settings, on_guidance=log, in_real_time=show is not None)
+        run = start_run(settings, on_guidance=_each_of(log, agreement), in_real_time=show is not None)
         started.append(run)
         if show is None:
             _watch(run)
@@ -231,12 +250,25 @@ def _run(
         run.stop()
         run.wait()
     summary = run.summary()
+    if replayed is not None:
+        summary["agreement"] = None if agreement is None else agreement.result()
     if as_json:
         print(json.dumps(summary))  # noqa: T201 - the command's output
     else:
         _print_summary(summary)
     if run.failed:
         _end("; ".join(summary["faults"]), 1)
+
+
+def _each_of(*told: Callable[[Guidance], None] | None) -> Callable[[Guidance], None]:
+    """Tells each of them that there is."""
+
+    def tell(guidance: Guidance) -> None:
+        for each in told:
+            if each is not None:
+                each(guidance)
+
+    return tell
 
 
 def _watch(run: Run) -> None:

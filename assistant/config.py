@@ -35,6 +35,10 @@ class RunConfig(BaseModel):
         heatmap: when the window paints the predicted gaze over the image: always, only while it is frozen, or not.
         language: of the window, ``en`` or ``de``; the system's when None.
         smaller_model: a model of the same planes that takes over, live, when the machine cannot keep up with ``model``.
+        checklist: what the examination asks for: a shipped checklist's name, e.g. ``fasp20``, or a TOML file; None: one
+            item a plane.
+        shadow: guidance is made and recorded, and nothing of it is shown.
+        as_recorded: replay: infer only the frames that have guidance in the session, as the recorded run did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +61,9 @@ class RunConfig(BaseModel):
     heatmap: Literal["always", "frozen", "off"] = "always"
     language: Literal["en", "de"] | None = None
     smaller_model: str | None = None
+    checklist: str | None = None
+    shadow: bool = False
+    as_recorded: bool = False
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

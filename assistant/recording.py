@@ -15,6 +15,7 @@ from assistant.disk_room import DiskRoom
 from assistant.errors import SonocueError
 
 if TYPE_CHECKING:
+    from assistant.session.attached import SessionFile
     from assistant.session.writer import SessionWriter
     from assistant.state import RunState
 
@@ -28,7 +29,7 @@ class Recorder:
     def __init__(self, writer: SessionWriter, state: RunState) -> None:
         self._writer = writer
         self._state = state
-        self._items: deque[StreamItem | Guidance] = deque()
+        self._items: deque[StreamItem | Guidance | SessionFile] = deque()
         self._waiting_frames_ns: deque[int] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -37,7 +38,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
-    def put(self, item: StreamItem | Guidance) -> None:
+    def put(self, item: StreamItem | Guidance | SessionFile) -> None:
         """Queue an item; a frame that finds the queue full, or the writer failed, is lost."""
         with self._changed:
             if isinstance(item, Frame):

@@ -65,25 +65,32 @@ class PlaneProgress:
     seen: bool
 
 
+ItemState = Literal["open", "suggested", "confirmed", "not obtainable"]
+"""Of a checklist's item: the program suggests; only a person confirms, or says that it cannot be obtained."""
+
+MarkedState = Literal["confirmed", "not obtainable", "open"]
+"""What a person may say about an item; ``open`` takes the word back."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChecklistItem:
     """How an examination stands for one item of its checklist.
 
     Attributes:
-        name: of the item, for people.
-        plane: the class that detects it; None when no class does and it is ticked by hand.
-        state: ``suggested`` by the engine; ``confirmed`` or ``not obtainable`` by a person.
-        seconds: of guidance that named it.
-        score: of its best frame, in [0, 1]; None without one.
-        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB, the best frame made small; None without one.
+        name: for people.
+        plane: the class that suggests it; None: the model has no such class, a person ticks it by hand.
+        state: see ``ItemState``.
+        seconds: of guidance that named the plane.
+        score: filtered confidence of the best frame, in [0, 1]; None before the first dwell.
+        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB of the best frame, read-only; None before the first dwell.
     """
 
     name: str
     plane: str | None
-    state: Literal["open", "suggested", "confirmed", "not obtainable"]
-    seconds: float
-    score: float | None
-    thumbnail: UInt8Array | None
+    state: ItemState
+    seconds: float = 0.0
+    score: float | None = None
+    thumbnail: UInt8Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +123,7 @@ class Snapshot:
             without sound, 0 in the first seconds.
         narration_agreement: how well what is said fits what is shown, in [0, 1], 0.5 by chance; None while nobody
             speaks, and with models that did not learn from speech.
-        checklist: the examination's items in their order; empty when nobody keeps one.
+        checklist: what the examination asks for, in order; without a checklist file, one item a plane.
         disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
             recorded, and before the rate is known.
     """

@@ -27,6 +27,8 @@ MAX_FAULTS = 3
 _REASONS = {
     Abstention.LOW_CONFIDENCE: QT_TRANSLATE_NOOP("Words", "Confidence too low to name a plane"),
     Abstention.NOT_FINITE: QT_TRANSLATE_NOOP("Words", "The model gave no usable number"),
+    Abstention.OUT_OF_DISTRIBUTION: QT_TRANSLATE_NOOP("Words", "Unlike the images the model learned from"),
+    Abstention.FAST_MOTION: QT_TRANSLATE_NOOP("Words", "The image moves too fast"),
 }
 
 _NOT_B_MODE = {
@@ -115,7 +117,7 @@ def _abstention(reason: Abstention | None, confidence: int, age_ms: int | None) 
         why = translate("Words", "No reason given")
     else:
         why = translate("Words", _REASONS.get(reason, str(reason)))
-    shown = None if reason is Abstention.NOT_FINITE else confidence
+    shown = confidence if reason is Abstention.LOW_CONFIDENCE else None
     return Statement("abstains", kicker, translate("Words", "Not sure"), why, shown, age_ms)
 
 
