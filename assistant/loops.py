@@ -25,6 +25,7 @@ from assistant.errors import EndOfStream
 from assistant.latest_slot import LatestSlot
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
+from assistant.signal_watch import SignalTeller
 from assistant.speech import SpeechDetector
 from assistant.state import RunState
 
@@ -61,6 +62,7 @@ def capture_video(
     """
     scenes = SceneCounter()
     started_ns = clock.now_ns()
+    signal = SignalTeller(started_ns, None if recorder is None else recorder.put)
     waiting = True
     try:
         while not stopping.is_set() and (seconds is None or clock.now_ns() - started_ns < seconds * 1e9):
@@ -69,11 +71,12 @@ def capture_video(
             except EndOfStream:
                 return
             if not isinstance(frame, Frame):
+                state.nothing_captured(signal.nothing(clock.now_ns()))
                 continue
             scene = scenes(frame)
             if waiting:
                 waiting, started_ns = False, frame.captured_ns
-            state.frame_captured(frame, scene)
+            state.frame_captured(frame, scene, signal.frame(frame))
             if recorder is not None:
                 recorder.put(frame)
             if slot is not None and slot.put((frame, scene)):
@@ -138,6 +141,7 @@ def run_lockstep(
     ``in_real_time`` waits until each frame is due, for somebody who watches; decisions are the same.
     """
     scenes = SceneCounter()
+    signal = SignalTeller(clock.now_ns(), None if recorder is None else recorder.put)
     observe = SideStreams(state)
     previous: Guidance | None = None
     first_ns: int | None = None
@@ -160,7 +164,7 @@ def run_lockstep(
             observe(item)
             continue
         scene = scenes(item)
-        state.frame_captured(item, scene)
+        state.frame_captured(item, scene, signal.frame(item))
         if step is None:
             continue
         guidance = step(item, scene, available_ns)

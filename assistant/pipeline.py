@@ -37,6 +37,7 @@ from assistant.loops import (
 from assistant.open_sources import open_sources
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
+from assistant.reopening import tell_losses
 from assistant.run import Run
 from assistant.screen_mode import ScreenWatch
 from assistant.session.merge import merged
@@ -107,6 +108,8 @@ def start_run(
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
             recorder = Recorder(writer, state)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
+        for device in (sources.video, sources.microphone):
+            tell_losses(device, state, None if recorder is None else recorder.put)
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")

@@ -90,6 +90,7 @@ class Snapshot:
         notices: lasting remarks, e.g. that the model was trained on the software scanner.
         faults: what is wrong now, in plain words, worst first; empty when all is well.
         ended: the run is over (end of the source, stop, or fatal fault).
+        frozen: the source gives the same image again and again; guidance is about that image.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Snapshot:
     notices: tuple[str, ...]
     faults: tuple[str, ...]
     ended: bool
+    frozen: bool = False
 
 
 class SnapshotSource(Protocol):

@@ -6,19 +6,21 @@ Every method is called from several threads; each takes the lock for a few assig
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 
 from assistant.contracts import Clock, Frame, GazeSample, Guidance
 from assistant.latency import LatencyLog
+from assistant.signal_watch import SILENT_NS, Signal
 from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel
 
-NO_SIGNAL_NS = 500_000_000
+NO_SIGNAL_NS = SILENT_NS
 """A live source that gives no frame for so long has no signal; guidance is withdrawn."""
 
 GAZE_VALID_NS = 200_000_000
 """How long a gaze sample is shown."""
 
+_MOST_PAST_FAULTS = 100  # different ones that are remembered
 _RATE_WINDOW_NS = 2_000_000_000
 _LONGEST_STEP_NS = 500_000_000  # guidance further apart than this says nothing about the time between
 
@@ -50,6 +52,8 @@ class RunState:
         self._gaze: GazeSample | None = None
         self._sound: SoundLevel | None = None
         self._faults: dict[str, str] = {}
+        self._past_faults: Counter[str] = Counter()
+        self._signal: Signal | None = None
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
         self._guidance_times_ns: deque[int] = deque(maxlen=512)
@@ -70,17 +74,42 @@ class RunState:
             self._started_ns = self._clock.now_ns()
             self._number += 1
 
-    def frame_captured(self, frame: Frame, scene: int) -> None:
-        """A frame came from the source; a gap in its index is a loss."""
+    def frame_captured(self, frame: Frame, scene: int, signal: Signal | None = None) -> None:
+        """A frame came from the source, which shows ``signal``; a gap in its index is a loss."""
         with self._lock:
             if self._frame is not None and frame.index > self._frame.index + 1:
                 self._lost += frame.index - self._frame.index - 1
                 self._faults["source"] = "the source lost frames"
-            self._frame, self._scene = frame, scene
+            self._frame, self._scene, self._signal = frame, scene, signal
+            if signal is not None and signal.kind == "none":
+                self._no_signal(signal.reason)
+            else:
+                self._clear("signal")
             self._captured += 1
             self._capture_times_ns.append(self._clock.now_ns())
             if self._first_capture_ns is None:
                 self._first_capture_ns = self._capture_times_ns[-1]
+            self._number += 1
+
+    def nothing_captured(self, signal: Signal) -> None:
+        """No frame came; only the next one says that there is a signal again."""
+        with self._lock:
+            if signal.kind == "none" and (self._signal is None or self._signal.kind != "none"):
+                self._signal = signal
+                self._no_signal(signal.reason)
+                self._number += 1
+
+    def signal_lost(self, reason: str) -> None:
+        """The source of the images is gone; guidance is withdrawn until the next image comes."""
+        with self._lock:
+            self._no_signal(reason)
+            self._number += 1
+
+    def sound_lost(self, message: str) -> None:
+        """The source of the sound is gone, as ``message`` says; ``cleared("sound")`` when it is back."""
+        with self._lock:
+            self._sound = None
+            self._faults["sound"] = message
             self._number += 1
 
     def frame_recorded(self) -> None:
@@ -113,6 +142,7 @@ class RunState:
                 and (previous.stream, previous.scene) == (guidance.stream, guidance.scene)
                 and guidance.captured_ns - previous.captured_ns <= _LONGEST_STEP_NS
                 and previous.decision.plane == plane
+                and (self._signal is None or self._signal.kind == "live")
             )
             if plane not in self._plane_ns or not continues or previous is None:
                 self._dwelling = (plane, guidance.captured_ns)
@@ -133,9 +163,15 @@ class RunState:
             self._number += 1
 
     def fault(self, part: str, message: str) -> None:
-        """``part`` of the run is in trouble; ``message`` is shown until the run ends."""
+        """``part`` of the run is in trouble; ``message`` is shown until it is cleared, or the run ends."""
         with self._lock:
             self._faults[part] = message
+            self._number += 1
+
+    def cleared(self, part: str) -> None:
+        """``part`` of the run is well again; what was wrong stays in ``faults``."""
+        with self._lock:
+            self._clear(part)
             self._number += 1
 
     def engine_replaced(self, engine: str, message: str) -> None:
@@ -147,9 +183,10 @@ class RunState:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What went wrong so far."""
+        """What went wrong so far, whether or not it still is."""
         with self._lock:
-            return tuple(self._faults.values())
+            times = self._past_faults + Counter(self._faults.values())
+        return tuple(said if count == 1 else f"{said} ({count} times)" for said, count in times.items())
 
     def ended(self, session: Path | None) -> None:
         """The run is over; ``session`` is the closed session's final folder."""
@@ -187,10 +224,11 @@ class RunState:
             frame, guidance = self._frame, self._guidance
             quiet_since_ns = frame.captured_ns if frame is not None else self._started_ns
             no_signal = self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
-            faults = tuple(self._faults.values())
-            if no_signal:
-                faults = (f"no signal from {self._source}", *faults)
-            if no_signal or not self._may_show(guidance, frame):
+            faults = tuple(message for part, message in self._faults.items() if part != "signal")
+            if "signal" in self._faults or no_signal:
+                faults = (self._faults.get("signal", f"no signal from {self._source}"), *faults)
+            blank = "signal" in self._faults or (self._signal is not None and self._signal.kind == "none")
+            if no_signal or blank or not self._may_show(guidance, frame):
                 guidance = None
             gaze = self._gaze
             if gaze is not None and (not gaze.valid or now_ns - gaze.captured_ns > GAZE_VALID_NS) and self._live:
@@ -220,6 +258,7 @@ class RunState:
                 notices=self._notices,
                 faults=faults,
                 ended=self._ended_ns is not None,
+                frozen=self._signal is not None and self._signal.kind == "frozen" and not no_signal and not blank,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:
@@ -230,6 +269,17 @@ class RunState:
             and (guidance.stream, guidance.scene) == (frame.stream, self._scene)
             and frame.captured_ns - guidance.captured_ns <= self._max_guidance_age_ns
         )
+
+    def _no_signal(self, reason: str) -> None:
+        """With the lock held. Out of real time nothing is awaited, so that its absence is no fault."""
+        if self._live:
+            self._faults["signal"] = f"no signal from {self._source}: {reason}"
+
+    def _clear(self, part: str) -> None:
+        """With the lock held."""
+        message = self._faults.pop(part, None)
+        if message is not None and (message in self._past_faults or len(self._past_faults) < _MOST_PAST_FAULTS):
+            self._past_faults[message] += 1
 
     def _counters(self) -> Counters:
         return Counters(self._captured, self._recorded, self._guided, self._skipped, self._lost)
