@@ -17,6 +17,9 @@ from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel
 NO_SIGNAL_NS = SILENT_NS
 """A live source that gives no frame for so long has no signal; guidance is withdrawn."""
 
+PASSING_NS = 10_000_000_000
+"""How long a fault is shown that is over when it is known: something was lost."""
+
 GAZE_VALID_NS = 200_000_000
 """How long a gaze sample is shown."""
 
@@ -53,6 +56,7 @@ class RunState:
         self._sound: SoundLevel | None = None
         self._faults: dict[str, str] = {}
         self._past_faults: Counter[str] = Counter()
+        self._passing: dict[str, int] = {}
         self._signal: Signal | None = None
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
@@ -80,6 +84,7 @@ class RunState:
             if self._frame is not None and frame.index > self._frame.index + 1:
                 self._lost += frame.index - self._frame.index - 1
                 self._faults["source"] = "the source lost frames"
+                self._passing["source"] = self._clock.now_ns() + PASSING_NS
             self._frame, self._scene, self._signal = frame, scene, signal
             if signal is not None and signal.kind == "none":
                 self._no_signal(signal.reason)
@@ -162,10 +167,15 @@ class RunState:
             self._sound = level
             self._number += 1
 
-    def fault(self, part: str, message: str) -> None:
-        """``part`` of the run is in trouble; ``message`` is shown until it is cleared, or the run ends."""
+    def fault(self, part: str, message: str, *, passing: bool = False) -> None:
+        """``part`` of the run is in trouble; ``message`` is shown until it is cleared, or the run ends.
+
+        ``passing`` clears it by itself, when nobody said it again for ``PASSING_NS``.
+        """
         with self._lock:
             self._faults[part] = message
+            if passing:
+                self._passing[part] = self._clock.now_ns() + PASSING_NS
             self._number += 1
 
     def cleared(self, part: str) -> None:
@@ -221,6 +231,9 @@ class RunState:
         latency = self.latency.recent()
         with self._lock:
             now_ns = self._clock.now_ns() if self._ended_ns is None else self._ended_ns
+            for part in [part for part, until_ns in self._passing.items() if now_ns >= until_ns]:
+                self._clear(part)
+                self._number += 1
             frame, guidance = self._frame, self._guidance
             quiet_since_ns = frame.captured_ns if frame is not None else self._started_ns
             no_signal = self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
@@ -277,6 +290,7 @@ class RunState:
 
     def _clear(self, part: str) -> None:
         """With the lock held."""
+        self._passing.pop(part, None)
         message = self._faults.pop(part, None)
         if message is not None and (message in self._past_faults or len(self._past_faults) < _MOST_PAST_FAULTS):
             self._past_faults[message] += 1
