@@ -13,7 +13,7 @@ from assistant.errors import EndOfStream, SourceError
 
 DRIFT: Final = 500e-6  # how much two quartzes may differ, generously
 NEW_TIMELINE_NS: Final = 10_000_000_000  # a sender's clock that steps further than this began anew
-STEP_BACK_NS: Final = 1_000_000_000  # one that goes back by this did too: image and sound are nearer to each other
+STEP_BACK_NS: Final = 300_000_000  # one that goes back by this did too: a false guess costs one jitter of the network
 
 T = TypeVar("T")
 

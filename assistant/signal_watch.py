@@ -43,6 +43,8 @@ _WHOLE: Final = 0.999
 _UPRIGHT_SHARE: Final = 0.95
 _BARS: Final = 6
 
+_SILENT: Final = "no images come"
+
 SignalKind = Literal["live", "frozen", "none"]
 
 
@@ -75,7 +77,8 @@ class SignalWatch:
         self._image_ns = self._last_ns = started_ns
         self._blank_since_ns: int | None = None
         self._blank = ""
-        self._index = -1
+        self._waited_until_ns = started_ns
+        self._has_image = False
 
     def frame(self, frame: Frame) -> Signal:
         """What the source shows with this frame."""
@@ -94,14 +97,17 @@ class SignalWatch:
                 self._blank_since_ns = None
             elif self._blank_since_ns is None:
                 self._blank_since_ns = now_ns
-        self._last_ns, self._index = now_ns, frame.index
+        self._last_ns, self._has_image = now_ns, True
+        if self._signal.reason == _SILENT and now_ns <= self._waited_until_ns - SILENT_NS:
+            return self._signal  # a receiver held it back until the next came: it is from before the silence
         return self._now(now_ns)
 
     def nothing(self, now_ns: int) -> Signal:
         """What it shows when no frame came until now."""
+        self._waited_until_ns = now_ns
         if now_ns - self._last_ns > SILENT_NS:
-            return self._became("none", self._last_ns, "no images come")
-        return self._now(now_ns) if self._index >= 0 else self._signal
+            return self._became("none", self._last_ns, _SILENT)
+        return self._now(now_ns) if self._has_image else self._signal
 
     def _now(self, now_ns: int) -> Signal:
         if self._blank_since_ns is not None and now_ns - self._blank_since_ns >= BLANK_NS:

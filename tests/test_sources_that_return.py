@@ -26,7 +26,7 @@ from assistant.snapshot import Snapshot
 from tests.loopback import free_port, wait_for_listener
 from tests.sonocue_command import finish, start_sonocue, wait_for_frames
 
-DEADLINE_S = 60.0
+DEADLINE_S = 30.0
 RETURN_S = 2.0
 SOUND_SERVER = Path(__file__).resolve().parents[1] / "scripts" / "sound_server.sh"
 OUTPUTS = {
@@ -46,7 +46,8 @@ def snapshot_when(run: Run, true: Callable[[Snapshot], bool], what: str) -> Snap
         if true(snapshot):
             return snapshot
         time.sleep(0.005)  # the run's own threads make it true: there is nothing else to wait on
-    raise AssertionError(f"{what}: {run.snapshot()}")
+    now = run.snapshot()
+    raise AssertionError(f"{what}: {now.counters}, faults {now.faults}, frame {now.frame and now.frame.index}")
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -58,7 +59,8 @@ def test_a_sender_that_is_killed_and_started_again_is_received_again(
     url, output = OUTPUTS[transport]
     film = data_dir / "us_video" / "clarius-ocular-short.mp4"
     command = ["ffmpeg", "-nostdin", "-loglevel", "quiet", "-re", "-stream_loop", "50", "-i", str(film), "-an",
-               "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-threads", "1",
+               "-vf", "scale=160:120", "-r", "15", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
+               "-g", "10", "-threads", "1",
                *(word.format(port=port) for word in output)]  # fmt: skip
     config = RunConfig(
         source=f"stream:{url.format(port=port)}", model=str(tiny_bundle.path), backends=("onnxruntime",), threads=1,
@@ -71,11 +73,11 @@ def test_a_sender_that_is_killed_and_started_again_is_received_again(
         senders = [subprocess.Popen(command)]
         try:
             run = starting.result(DEADLINE_S)
-            snapshot_when(run, lambda now: now.guidance is not None, "guidance comes")
+            snapshot_when(run, lambda now: now.guidance is not None and now.counters.captured > 30, "guidance comes")
             senders[0].send_signal(signal.SIGKILL)
             senders[0].wait()
             lost = snapshot_when(
-                run, lambda now: bool(now.faults) and bool(run.summary()["faults"]), "the loss is said"
+                run, lambda now: not has_signal(now) and "no signal" in str(run.summary()["faults"]), "the loss is said"
             )
             assert lost.faults[0].startswith("no signal from stream: ")
             assert lost.guidance is None
@@ -115,7 +117,7 @@ def test_a_sender_that_is_killed_and_started_again_is_received_again(
         assert sorted(set(streams)) == [0, 1] and streams == sorted(streams)
     times_ns = reader.frame_times_ns
     steps_ns = times_ns[1:] - times_ns[:-1]
-    assert gap.data["to_ns"] - gap.data["from_ns"] == pytest.approx(steps_ns.max(), abs=100e6)
+    assert gap.data["to_ns"] - gap.data["from_ns"] == pytest.approx(steps_ns.max(), abs=250e6)
 
 
 @pytest.mark.skipif(shutil.which("pulseaudio") is None, reason="no sound server: pulseaudio is not installed")

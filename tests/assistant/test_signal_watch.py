@@ -219,8 +219,10 @@ def test_no_frames_are_no_signal_and_events_tell_from_when_to_when(screens: list
     for after_ns in (1, S, 2 * S):
         signal = teller.nothing(100 + SILENT_NS + after_ns)
         assert (signal.kind, signal.since_ns) == ("none", 100)
+    held_back = teller.frame(Frame(1, 100 + PERIOD_NS, screens[0].copy()))
+    assert held_back.kind == "none", "a receiver gives its last image of before only with the next one"
     back_ns = 100 + 4 * S
-    assert teller.frame(Frame(1, back_ns, screens[1].copy())).kind == "live"
+    assert teller.frame(Frame(2, back_ns, screens[1].copy())).kind == "live"
     assert [event.data["event"] for event in told] == ["no signal", "signal back"]
     assert (told[1].data["from_ns"], told[1].data["to_ns"], told[1].data["reason"]) == (100, back_ns, "no images come")
 
