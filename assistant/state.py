@@ -277,8 +277,7 @@ class RunState:
                 self._clear(part)
                 self._number += 1
             frame, guidance = self._frame, self._guidance
-            quiet_since_ns = frame.captured_ns if frame is not None else self._started_ns
-            no_signal = self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
+            no_signal = self._is_silent(now_ns)
             faults = tuple(message for part, message in self._faults.items() if part != "signal")
             if "signal" in self._faults or no_signal:
                 faults = (self._faults.get("signal", f"no signal from {self._source}"), *faults)
@@ -316,6 +315,11 @@ class RunState:
                 checklist=checklist,
                 frozen=self._signal is not None and self._signal.kind == "frozen" and not no_signal and not blank,
             )
+
+    def _is_silent(self, now_ns: int) -> bool:
+        """No image came for too long; this holds where nobody says so, since whoever captures hangs."""
+        quiet_since_ns = self._frame.captured_ns if self._frame is not None else self._started_ns
+        return self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:
         """Guidance is of the same stream and scene as the newest image, and not too old for it."""

