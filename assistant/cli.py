@@ -39,6 +39,9 @@ Seconds = Annotated[float | None, typer.Option(help="End by itself after so many
 Config = Annotated[Path | None, typer.Option(help="Settings from a TOML file; the command line wins.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No window.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")]
+Mask = Annotated[
+    str | None, typer.Option(help="Black outside the image: auto, rect (mask_layouts), off.  [default: auto]")
+]
 Decisions = Annotated[Path | None, typer.Option(help="Write what was decided to FILE, one JSON line a frame.")]
 
 
@@ -54,6 +57,7 @@ def live(
     publish: Annotated[list[str] | None, typer.Option(help="Send guidance to NAME:ARGUMENT; repeatable.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Infer every frame, waiting where needed.")] = False,
+    mask: Mask = None,
     seconds: Seconds = None,
     config: Config = None,
     headless: Headless = False,
@@ -74,6 +78,7 @@ def live(
         publishers=publish,
         lossless=lossless or None,
         lockstep=lockstep or None,
+        mask=mask,
         seconds=seconds,
     )
     if no_record:
@@ -89,6 +94,7 @@ def record(
     subject: Subject = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="As fast as the source can, not in real time.")] = False,
+    mask: Mask = None,
     seconds: Seconds = None,
     config: Config = None,
     as_json: Json = False,
@@ -103,6 +109,7 @@ def record(
         subject=subject,
         lossless=lossless or None,
         lockstep=lockstep or None,
+        mask=mask,
         seconds=seconds,
     )
     _run(settings.model_copy(update={"model": None}), headless=True, as_json=as_json)

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,10 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        mask: black outside the ultrasound image before anything is written, shown or sent: ``auto`` finds the image,
+            ``rect`` knows it from ``mask_layouts``; never for the software scanner and sessions that were masked.
+        mask_layouts: TOML file with the screens of a site's machines (``assistant/mask_layouts.py``), for ``rect``.
+        consent_words: what was agreed with everybody in the room, as it is noted in the session.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +55,9 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    mask: Literal["auto", "off", "rect"] = "auto"
+    mask_layouts: Path | None = None
+    consent_words: str = Field("Everybody in the room agreed that sound is recorded.", min_length=1, max_length=500)
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -22,6 +22,7 @@ from assistant.config import RunConfig
 from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
 from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
+from assistant.guarded_device import guard
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
@@ -38,6 +39,7 @@ from assistant.open_sources import open_sources
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
+from assistant.run_privacy import RunPrivacy
 from assistant.screen_mode import ScreenWatch
 from assistant.session.merge import merged
 from assistant.session.writer import SessionHeader, SessionWriter
@@ -80,7 +82,8 @@ def start_run(
             )
             cleanup.callback(engine.close)
 
-        sources = open_sources(config, clock, cleanup)
+        guarded = guard(open_sources(config, clock, cleanup), config, clock)
+        sources = guarded.sources
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
         state = RunState(
             clock,
@@ -107,6 +110,9 @@ def start_run(
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
             recorder = Recorder(writer, state)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
+        privacy = RunPrivacy(clock, state, recorder, guarded.switch)
+        if config.consent:
+            privacy.consented(config.consent_words)
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")
@@ -119,7 +125,10 @@ def start_run(
         state.describe(
             source=sources.video_info.name,
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
-            notices=_notices(bundle, sources.video_info) + (() if engine is None else engine.refusals) + published,
+            notices=_notices(bundle, sources.video_info)
+            + (() if engine is None else engine.refusals)
+            + published
+            + guarded.notices,
             session=None if writer is None else writer.path,
         )
         if bundle is not None and engine is not None:
@@ -155,7 +164,7 @@ def start_run(
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
-        run = Run(state, leading, accompanying, stopping, finish, steered)
+        run = Run(state, leading, accompanying, stopping, finish, steered, privacy)
         run.start()
         return run
 

@@ -90,6 +90,7 @@ class Snapshot:
         notices: lasting remarks, e.g. that the model was trained on the software scanner.
         faults: what is wrong now, in plain words, worst first; empty when all is well.
         ended: the run is over (end of the source, stop, or fatal fault).
+        muted: what the microphone hears is neither written nor listened to.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Snapshot:
     notices: tuple[str, ...]
     faults: tuple[str, ...]
     ended: bool
+    muted: bool = False
 
 
 class SnapshotSource(Protocol):

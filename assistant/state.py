@@ -62,6 +62,7 @@ class RunState:
         self._source = self._engine = ""
         self._notices: tuple[str, ...] = ()
         self._session: Path | None = None
+        self._muted = False
 
     def describe(self, *, source: str, engine: str, notices: tuple[str, ...], session: Path | None) -> None:
         """Say once, at the start, what runs."""
@@ -130,6 +131,12 @@ class RunState:
         """The sound of the last moments."""
         with self._lock:
             self._sound = level
+            self._number += 1
+
+    def sound_muted(self, muted: bool) -> None:
+        """The sound is silenced, or no more."""
+        with self._lock:
+            self._muted = muted
             self._number += 1
 
     def fault(self, part: str, message: str) -> None:
@@ -220,6 +227,7 @@ class RunState:
                 notices=self._notices,
                 faults=faults,
                 ended=self._ended_ns is not None,
+                muted=self._muted,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:

@@ -24,7 +24,7 @@ KEYFRAME_EVERY_MS = 1000
 
 # A cluster is written every half second, and at once. bitexact: no random ids, no date, no library version.
 # max_interleave_delta (in microseconds): a sound device that falls silent must not hold the video back in memory.
-_MUXER = {
+MUXER = {
     "cluster_time_limit": "500",
     "flush_packets": "1",
     "fflags": "+bitexact",
@@ -50,7 +50,7 @@ class SegmentWriter:
             fps: nominal frames a second, only a hint for players.
         """
         self.segment = segment
-        self._container = av.open(str(folder / segment.file), "w", format="matroska", options=_MUXER)
+        self._container = av.open(str(folder / segment.file), "w", format="matroska", options=MUXER)
         self._video: VideoStream | None = None
         self._sound: AudioStream | None = None
         self._last_video_ms = -1
