@@ -50,8 +50,10 @@ class RunPrivacy:
             raise ValueError(f"forget: expected more than 0 s and at most {MOST_FORGOTTEN_S:.0f} s, got {seconds}")
         if self._recorder is None:
             return False
-        now_ns = self._clock.now_ns()
-        return self._recorder.forget(Forget(now_ns - round(seconds * 1e9), now_ns, video))
+        now_ns, newest = self._clock.now_ns(), self._state.snapshot().frame
+        # A machine that does not keep up shows images late: the person means what they saw last.
+        last_ns = now_ns if newest is None else min(newest.captured_ns, now_ns)
+        return self._recorder.forget(Forget(last_ns - round(seconds * 1e9), now_ns, video))
 
     def _note(self, at_ns: int, facts: dict[str, object]) -> None:
         if self._recorder is not None:
