@@ -145,8 +145,8 @@ def test_muted_sound_is_never_written_and_what_is_forgotten_is_gone(film, tmp_pa
     assert run.snapshot().sound.level_dbfs > -30 and not run.snapshot().muted
     run.mute(True)
     run.mute(True)
-    wait_until(lambda: run.snapshot().counters.captured >= 12)
-    assert run.snapshot().muted and run.snapshot().sound.level_dbfs < -80, "it is not listened to either"
+    wait_until(lambda: run.snapshot().sound.level_dbfs < -80)  # it is not listened to either
+    assert run.snapshot().muted
     run.mute(False)
     wait_until(lambda: run.snapshot().counters.captured >= 20)
     assert run.forget(0.4, video=True)

@@ -16,7 +16,7 @@ from ui.gamepad import GAMEPAD_HELP
 from ui.steering import MOUSE_HELP, STEERING_KEYS
 
 _ROW_EM = 2.3
-_ARROWS = {"Left": "\u2190", "Right": "\u2192", "Up": "\u2191", "Down": "\u2193"}
+_ARROWS = {"Left": "\u2190", "Right": "\u2192", "Up": "\u2191", "Down": "\u2193", "Ctrl+Backspace": "Ctrl+\u232b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ ACTIONS = (
     Action("overlays", ("O",), "Overlays", "Show or hide all that is drawn over the image", switch=True),
     Action("still", ("S",), "Save still", "Save the bare image and the window as PNG files"),
     Action("fullscreen", ("F",), "Full screen", "Enter or leave full screen"),
+    Action("mute", ("M",), "Mute", "Silence the sound at once, so that it is not written", switch=True),
+    Action("forget", ("Ctrl+Backspace",), "Forget", "Delete the last 2 minutes of the recording; asks first"),
     Action("help", ("?", "F1"), "Keys", "Show or hide this list"),
     Action("stop", ("Q", "Esc"), "Stop", "End the run properly and close the window"),
 )
@@ -68,13 +70,15 @@ class KeyButton(QAbstractButton):
         self.setAccessibleName(f"{action.label}, key {' or '.join(action.keys)}")
         self.setAccessibleDescription(action.explanation)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._cap = _ARROWS.get(action.keys[0], action.keys[0])
+        self._wider_em = 0.6 * (len(self._cap) - 1)  # a chord
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:
         """Key, words, and the word for on or off where it is a switch."""
         unit = theme.em(self)
         width = self.fontMetrics().horizontalAdvance(self._words("off"))
-        return QSize(round(2.9 * unit + 0.95 * width), round(2.3 * unit))
+        return QSize(round((2.9 + self._wider_em) * unit + 0.95 * width), round(2.3 * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Key and words, a line around them while it has the focus."""
@@ -87,9 +91,9 @@ class KeyButton(QAbstractButton):
             painter.setPen(QPen(theme.ACCENT, 0.12 * unit))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(area.adjusted(1, 0.25 * unit, -2, -0.25 * unit), 0.4 * unit, 0.4 * unit)
-        cap = QRectF(0.5 * unit, area.center().y() - 0.7 * unit, 1.4 * unit, 1.4 * unit)
-        keycap(painter, cap, self.action.keys[0], unit, lit=self.isChecked())
-        words = area.adjusted(2.4 * unit, 0, 0, 0)
+        cap = QRectF(0.5 * unit, area.center().y() - 0.7 * unit, (1.4 + self._wider_em) * unit, 1.4 * unit)
+        keycap(painter, cap, self._cap, unit, lit=self.isChecked())
+        words = area.adjusted((2.4 + self._wider_em) * unit, 0, 0, 0)
         theme.write(painter, words, self._words("on" if self.isChecked() else "off"), theme.MUTED, 0.9 * unit)
 
     def _words(self, state: str) -> str:

@@ -24,6 +24,7 @@ from ui.header import Header
 from ui.image_view import ImageView
 from ui.keys import ACTIONS, Footer, KeyHelp
 from ui.plane_card import PlaneCard
+from ui.privacy_keys import PrivacyKeys
 from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
 from ui.steering import Steering
@@ -94,6 +95,7 @@ class Window(QWidget):
         self._facts = RunFacts(self._side)
         self._help = KeyHelp(self, steering=steered is not None, gamepad=pad is not None)
         self._lay_out()
+        self._privacy = PrivacyKeys(run, self._footer.buttons["mute"], self._say, self)
         self._connect_actions()
         if steered is not None:
             Steering(steered, self, self._image_view)
@@ -136,6 +138,8 @@ class Window(QWidget):
             "overlays": self._show_overlays,
             "still": self._save_still,
             "fullscreen": self._toggle_full_screen,
+            "mute": self._privacy.mute,
+            "forget": self._privacy.forget,
             "help": self._toggle_help,
             "stop": self.stop,
         }
@@ -158,6 +162,7 @@ class Window(QWidget):
             self._image_view.show_snapshot(snapshot)
         self._show_panels(snapshot if is_new else self._snapshot or snapshot, now_ns, changed=is_new)
         if self._message_until_ns and now_ns >= self._message_until_ns:
+            self._privacy.timed_out()
             self._say("")
         if self.keeper is not None and is_new:
             self.keeper.consider(snapshot, heat_visible=self._image_view.heat_visible, now_ns=now_ns)
@@ -223,7 +228,9 @@ class Window(QWidget):
             self._run.stop()
 
     def _escape(self) -> None:
-        """Escape puts away the help first: nobody means to end a scan by it."""
+        """Escape puts away a question and the help first: nobody means to end a scan by it."""
+        if self._privacy.leave():
+            return
         if self._help.isVisible():
             self._toggle_help()
         else:
