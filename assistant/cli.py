@@ -42,6 +42,9 @@ Seconds = Annotated[float | None, typer.Option(help="End by itself after so many
 Config = Annotated[Path | None, typer.Option(help="Settings from a TOML file; the command line wins.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No window.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")]
+Mask = Annotated[
+    str | None, typer.Option(help="Black outside the image: auto, rect (mask_layouts), off.  [default: auto]")
+]
 Decisions = Annotated[Path | None, typer.Option(help="Write what was decided to FILE, one JSON line a frame.")]
 
 
@@ -57,6 +60,7 @@ def live(
     publish: Annotated[list[str] | None, typer.Option(help="Send guidance to NAME:ARGUMENT; repeatable.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="Infer every frame, waiting where needed.")] = False,
+    mask: Mask = None,
     seconds: Seconds = None,
     config: Config = None,
     headless: Headless = False,
@@ -80,6 +84,7 @@ def live(
         publishers=publish,
         lossless=lossless or None,
         lockstep=lockstep or None,
+        mask=mask,
         seconds=seconds,
         smaller_model=smaller,
         checklist=checklist,
@@ -98,6 +103,7 @@ def record(
     subject: Subject = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Record pixels without loss.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="As fast as the source can, not in real time.")] = False,
+    mask: Mask = None,
     seconds: Seconds = None,
     config: Config = None,
     as_json: Json = False,
@@ -112,6 +118,7 @@ def record(
         subject=subject,
         lossless=lossless or None,
         lockstep=lockstep or None,
+        mask=mask,
         seconds=seconds,
     )
     _run(settings.model_copy(update={"model": None}), headless=True, as_json=as_json)

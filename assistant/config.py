@@ -39,6 +39,10 @@ class RunConfig(BaseModel):
             item a plane.
         shadow: guidance is made and recorded, and nothing of it is shown.
         as_recorded: replay: infer only the frames that have guidance in the session, as the recorded run did.
+        mask: black outside the ultrasound image before anything is written, shown or sent: ``auto`` finds the image,
+            ``rect`` knows it from ``mask_layouts``; never for the software scanner and sessions that were masked.
+        mask_layouts: TOML file with the screens of a site's machines (``assistant/mask_layouts.py``), for ``rect``.
+        consent_words: what was agreed with everybody in the room, as it is noted in the session.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +68,9 @@ class RunConfig(BaseModel):
     checklist: str | None = None
     shadow: bool = False
     as_recorded: bool = False
+    mask: Literal["auto", "off", "rect"] = "auto"
+    mask_layouts: Path | None = None
+    consent_words: str = Field("Everybody in the room agreed that sound is recorded.", min_length=1, max_length=500)
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -24,6 +24,7 @@ from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
 from assistant.examination import Examination
 from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
+from assistant.guarded_device import guard
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
 from assistant.loops import (
@@ -45,6 +46,7 @@ from assistant.publishing import PublisherWorker, PublishingStep, create_publish
 from assistant.recording import Recorder
 from assistant.reopening import tell_losses
 from assistant.run import Run
+from assistant.run_privacy import RunPrivacy
 from assistant.screen_mode import ScreenWatch
 from assistant.session.agreement import guided_frames
 from assistant.session.merge import merged
@@ -100,7 +102,9 @@ def start_run(
             smaller_engine = SupervisedEngine(smaller, config.backends, config.threads, clock)
             cleanup.callback(smaller_engine.close)
 
-        sources = open_sources(config, clock, cleanup)
+        opened_sources = open_sources(config, clock, cleanup)
+        guarded = guard(opened_sources, config, clock)
+        sources = guarded.sources
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
         examination = Examination(planes, int(config.dwell_s * 1e9), asked)
         state = RunState(
@@ -140,8 +144,11 @@ def start_run(
             keeper = StillKeeper(recorder.put)
             cleanup.callback(keeper.close)
             examination.on_event, examination.on_best = recorder.put, keeper
-        for device in (sources.video, sources.microphone):
+        for device in (opened_sources.video, opened_sources.microphone):
             tell_losses(device, state, None if recorder is None else recorder.put)
+        privacy = RunPrivacy(clock, state, recorder, guarded.switch)
+        if config.consent:
+            privacy.consented(config.consent_words)
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")
@@ -156,7 +163,8 @@ def start_run(
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
             notices=_notices(bundle, sources.video_info, shadow=config.shadow)
             + (() if engine is None else engine.refusals)
-            + published,
+            + published
+            + guarded.notices,
             session=None if writer is None else writer.path,
         )
         if bundle is not None and engine is not None:
@@ -206,7 +214,7 @@ def start_run(
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
-        run = Run(state, leading, accompanying, stopping, finish, steered)
+        run = Run(state, leading, accompanying, stopping, finish, steered, privacy)
         run.start()
         return run
 

@@ -54,7 +54,7 @@ class StillKeeper:
                     return
                 best = self._waiting.pop(next(iter(self._waiting)))
             name = file_name(best.plane)
-            self._put(SessionFile(name, _png(best)))
+            self._put(SessionFile(name, _png(best), best.frame.captured_ns))
             facts = {
                 "event": "best frame",
                 "plane": best.plane,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from assistant.contracts import Frame, Guidance, StreamItem, TimelineEvent
 from assistant.disk_room import DiskRoom
 from assistant.errors import SessionError, SonocueError
+from assistant.session.forgetting import Forget
 
 if TYPE_CHECKING:
     from assistant.session.attached import SessionFile
@@ -35,7 +36,7 @@ class Recorder:
     def __init__(self, writer: SessionWriter, state: RunState) -> None:
         self._writer = writer
         self._state = state
-        self._items: deque[StreamItem | Guidance | SessionFile] = deque()
+        self._items: deque[StreamItem | Guidance | SessionFile | Forget] = deque()
         self._waiting_frames_ns: deque[int] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -62,6 +63,15 @@ class Recorder:
                 return
             self._items.append(item)
             self._changed.notify()
+
+    def forget(self, what: Forget) -> bool:
+        """Ask that the last moments are taken out, after what waits was written; False when recording has failed."""
+        with self._changed:
+            if self._failed or self._closing:
+                return False
+            self._items.append(what)
+            self._changed.notify()
+        return True
 
     def wait_for_room(self) -> None:
         """Block until under a second of video waits: for lock-step, where the source can wait and nothing is lost."""
@@ -104,7 +114,10 @@ class Recorder:
                     return
                 item = self._items.popleft()
             try:
-                self._writer.put(item)
+                if isinstance(item, Forget):
+                    self._writer.forget(item)
+                else:
+                    self._writer.put(item)
             except (SonocueError, OSError) as error:
                 self._give_up(f"recording stopped: {error}")
                 return

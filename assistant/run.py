@@ -9,6 +9,7 @@ from typing import Any
 
 from assistant.errors import SonocueError
 from assistant.loops import Loop
+from assistant.run_privacy import RunPrivacy
 from assistant.snapshot import MarkedState, Snapshot, StageLatency
 from assistant.state import RunState
 from assistant.steering import Steerable, SteerCommand
@@ -27,6 +28,7 @@ class Run:
         stopping: set when all loops shall end.
         finish: closes devices and recording, given whether the run was complete and why not; returns the session.
         steered: the source, when its probe can be moved.
+        privacy: mutes and forgets.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Run:
         stopping: threading.Event,
         finish: Callable[[bool, str], Path | None],
         steered: Steerable | None = None,
+        privacy: RunPrivacy | None = None,
     ) -> None:
         self._state = state
         self._leading = leading
@@ -44,6 +47,7 @@ class Run:
         self._stopping = stopping
         self._finish = finish
         self._steered = steered
+        self._privacy = privacy
         self._failures: list[str] = []
         self._session: Path | None = None
         self._ended = threading.Event()
@@ -80,6 +84,18 @@ class Run:
             ValueError: the checklist has no such item.
         """
         self._state.mark(item, state)
+
+    def mute(self, muted: bool) -> None:
+        """Silence the sound at once, or let it be heard again; muted sound is never written. Returns at once."""
+        if self._privacy is not None:
+            self._privacy.mute(muted)
+
+    def forget(self, seconds: float, *, video: bool = False) -> bool:
+        """Delete the sound (``video``: and the images) of the last seconds from the session; recording goes on.
+
+        Returns at once; an event ``forgotten`` in the session says when it is done. False when nothing is recorded.
+        """
+        return self._privacy is not None and self._privacy.forget(seconds, video=video)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the session is closed; False when ``timeout_s`` passed before."""

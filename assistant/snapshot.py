@@ -127,6 +127,7 @@ class Snapshot:
         disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
             recorded, and before the rate is known.
         frozen: the source gives the same image again and again; guidance is about that image.
+        muted: what the microphone hears is neither written nor listened to.
     """
 
     number: int
@@ -153,6 +154,7 @@ class Snapshot:
     checklist: tuple[ChecklistItem, ...] = ()
     disk_s_left: float | None = None
     frozen: bool = False
+    muted: bool = False
 
 
 class SnapshotSource(Protocol):

@@ -16,6 +16,7 @@ from assistant.clock import MonotonicClock
 from assistant.contracts import Clock, DeviceInfo, Frame, UInt8Array
 from assistant.errors import ConfigError, EndOfStream, SourceError
 from assistant.open_sources import create_device
+from assistant.privacy_mask import PrivacyMask
 
 NO_IMAGE_S = 5.0  # a source that gives none for so long is said to give none
 
@@ -106,7 +107,8 @@ def check_source(
     if frames.newest is None:
         raise SourceError(f"source '{source}' gave no image within {NO_IMAGE_S:.0f} s")
     if picture is not None:
-        _save(frames.newest.pixels, picture)
+        masked = frames.newest if info.origin == "phantom" else PrivacyMask()(frames.newest)
+        _save(masked.pixels, picture)
     return frames.said_by(source, info, frames.newest)
 
 

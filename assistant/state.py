@@ -81,6 +81,7 @@ class RunState:
         self._notices: tuple[str, ...] = ()
         self._session: Path | None = None
         self._disk_s_left: float | None = None
+        self._muted = False
 
     def describe(self, *, source: str, engine: str, notices: tuple[str, ...], session: Path | None) -> None:
         """Say once, at the start, what runs."""
@@ -199,6 +200,12 @@ class RunState:
         with self._lock:
             return self._frame
 
+    def sound_muted(self, muted: bool) -> None:
+        """The sound is silenced, or no more."""
+        with self._lock:
+            self._muted = muted
+            self._number += 1
+
     def fault(self, part: str, message: str, *, passing: bool = False) -> None:
         """``part`` of the run is in trouble; ``message`` is shown until it is cleared, or the run ends.
 
@@ -314,6 +321,7 @@ class RunState:
                 disk_s_left=self._disk_s_left if self._ended_ns is None else None,
                 checklist=checklist,
                 frozen=self._signal is not None and self._signal.kind == "frozen" and not no_signal and not blank,
+                muted=self._muted,
             )
 
     def _is_silent(self, now_ns: int) -> bool:

@@ -159,7 +159,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
     Float only. Its golden outputs are computed here by NumPy from the definition, not by an engine.
     """
     pytest.importorskip("onnx", reason="the extra 'live' (onnx) is not installed")
-    folder = tmp_path_factory.mktemp("tiny_model")
+    return make_tiny_bundle(tmp_path_factory.mktemp("tiny_model"))
+
+
+def make_tiny_bundle(folder: Path) -> ModelBundle:
+    """The model folder ``tiny`` in ``folder``, see ``tiny_bundle``."""
     _tiny_onnx(folder / "tiny.onnx")
     rng = np.random.default_rng(0)
     image = rng.normal(0, 0.2, (8, 1, 32, 40)).astype(np.float32)

@@ -4,6 +4,7 @@ Whole runs in processes of their own; what is measured is the recorded session.
 """
 
 import shutil
+import signal
 import subprocess
 
 import av
@@ -13,7 +14,7 @@ import pytest
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from tests.loopback import free_port, wait_for_listener
-from tests.sonocue_command import finish, start_sonocue
+from tests.sonocue_command import finish, start_sonocue, wait_for_frames
 
 FPS, RATE_HZ, SECONDS = 25, 48_000, 8
 CLAPS_S = (1.0, 2.6, 4.2, 5.8)
@@ -59,13 +60,21 @@ def offsets_s(session):
     return np.array(onsets_s) - np.array(flashes_s)
 
 
+def unmasked(folder):
+    """The drawn film has no sector; all of it would be masked."""
+    (folder / "drawn.toml").write_text('mask = "off"\n')
+    return "--config", "drawn.toml"
+
+
 def recorded(folder):
     (session,) = (folder / "recordings").iterdir()
     return session
 
 
 def test_of_a_file(film, tmp_path):
-    status, _, err = finish(start_sonocue("record", "recordings", "--source", f"file:{film}", folder=tmp_path))
+    status, _, err = finish(
+        start_sonocue("record", "recordings", "--source", f"file:{film}", *unmasked(tmp_path), folder=tmp_path)
+    )
     assert status == 0, err
     assert np.abs(offsets_s(recorded(tmp_path))).max() < CODING_S
 
@@ -75,14 +84,17 @@ def test_of_a_stream(film, tmp_path):
     """Stamped when it comes, which the network and the sender's pace make uncertain by about a frame."""
     port = free_port()
     recording = start_sonocue(
-        "record", "recordings", "--source", f"stream:tcp://127.0.0.1:{port}?listen=1", "--consent", folder=tmp_path
-    )
+        "record", "recordings", "--source", f"stream:tcp://127.0.0.1:{port}?listen=1", "--consent",
+        *unmasked(tmp_path), folder=tmp_path,
+    )  # fmt: skip
     wait_for_listener(port, process=recording)
     subprocess.run(
         ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-i", str(film), "-c", "copy", "-f", "mpegts",
          f"tcp://127.0.0.1:{port}"],
         check=True, timeout=60,
     )  # fmt: skip
+    wait_for_frames(tmp_path / "recordings", at_least=SECONDS * FPS)
+    recording.send_signal(signal.SIGTERM)  # by itself it would wait for a sender that comes back
     status, _, err = finish(recording)
     assert status == 0, err
     found = offsets_s(recorded(tmp_path))

@@ -27,6 +27,7 @@ _SYMBOLS = {
     "Shift+Up": "\u21e7\u2191",
     "Shift+Down": "\u21e7\u2193",
     "Return": "\u21b5",
+    "Ctrl+Backspace": "Ctrl+\u232b",
 }
 _KEY_NAMES = {
     "Space": QT_TRANSLATE_NOOP("Keys", "Space"),
@@ -95,6 +96,20 @@ ACTIONS = (
         ("F",),
         QT_TRANSLATE_NOOP("Keys", "Full screen"),
         QT_TRANSLATE_NOOP("Keys", "Enter or leave full screen"),
+    ),
+    Action(
+        "mute",
+        ("M",),
+        QT_TRANSLATE_NOOP("Keys", "Mute"),
+        QT_TRANSLATE_NOOP("Keys", "Silence the sound at once, so that it is not written"),
+        switch=True,
+        starts_on=False,
+    ),
+    Action(
+        "forget",
+        ("Ctrl+Backspace",),
+        QT_TRANSLATE_NOOP("Keys", "Forget"),
+        QT_TRANSLATE_NOOP("Keys", "Delete the last 2 minutes of the recording; asks first"),
     ),
     Action("help", ("?", "F1"), QT_TRANSLATE_NOOP("Keys", "Keys"), QT_TRANSLATE_NOOP("Keys", "Show or hide this list")),
     Action(

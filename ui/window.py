@@ -28,6 +28,7 @@ from ui.heatmap_mode import HeatmapMode, is_shown, next_mode, stepped
 from ui.image_view import ImageView
 from ui.keys import CHOOSING_KEYS, CHOOSING_KEYS_WHILE_STEERING, Footer, KeyHelp
 from ui.plane_card import PlaneCard
+from ui.privacy_keys import PrivacyKeys
 from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
 from ui.steering import Steering
@@ -105,6 +106,7 @@ class Window(QWidget):
         marking = self._checklist.takes_marks
         self._help = KeyHelp(self, marking=marking, steering=steered is not None, gamepad=pad is not None)
         self._lay_out()
+        self._privacy = PrivacyKeys(run, self._footer.buttons["mute"], self._say, self)
         self._connect_actions(CHOOSING_KEYS_WHILE_STEERING if steered is not None else CHOOSING_KEYS)
         self._show_overlays()
         if steered is not None:
@@ -166,6 +168,8 @@ class Window(QWidget):
             "overlays": self._show_overlays,
             "still": self._save_still,
             "fullscreen": self._toggle_full_screen,
+            "mute": self._privacy.mute,
+            "forget": self._privacy.forget,
             "help": self._toggle_help,
             "stop": self.stop,
             "fainter": lambda: self._step_opacity(-1),
@@ -194,6 +198,7 @@ class Window(QWidget):
                 self._image_view.show_snapshot(snapshot)
         self._show_panels(snapshot if is_new else self._snapshot or snapshot, now_ns, changed=is_new)
         if self._message_until_ns and now_ns >= self._message_until_ns:
+            self._privacy.timed_out()
             self._say("")
         if self.keeper is not None and is_new:
             self.keeper.consider(snapshot, heat_visible=self._image_view.heat_visible, now_ns=now_ns)
@@ -264,7 +269,9 @@ class Window(QWidget):
             self._run.stop()
 
     def _escape(self) -> None:
-        """Escape puts away the help first: nobody means to end a scan by it."""
+        """Escape puts away a question and the help first: nobody means to end a scan by it."""
+        if self._privacy.leave():
+            return
         if self._help.isVisible():
             self._toggle_help()
         else:

@@ -18,10 +18,12 @@ class SessionFile:
     Attributes:
         name: in the session's folder: small letters, digits and ``-``, ending in ``.png``.
         data: all of it.
+        captured_ns: of the image that it shows, on the run's clock.
     """
 
     name: str
     data: bytes
+    captured_ns: int
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

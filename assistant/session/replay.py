@@ -59,7 +59,8 @@ class SessionReplay:
             sample_rate_hz=reader.manifest.sample_rate_hz if "sound" in streams else 0,
             paced=self._paced,
             sector_crop=reader.header.sector_crop,
-            notes={"session_id": reader.session_id, "subject": reader.header.subject, "complete": reader.complete},
+            notes={"session_id": reader.session_id, "subject": reader.header.subject, "complete": reader.complete}
+            | _masked(reader),
         )
 
     def read(self, stream: StreamKind, timeout_s: float) -> StreamItem | None:
@@ -72,6 +73,13 @@ class SessionReplay:
         """See ``contracts.Device.close``."""
         if self._playback is not None:
             self._playback.close()
+
+
+def _masked(reader: SessionReader) -> dict[str, str]:
+    """How its images were masked when they were recorded, if they were: they are not masked again."""
+    return next(
+        ({"masked": source.notes["masked"]} for source in reader.header.sources if "masked" in source.notes), {}
+    )
 
 
 def _events(reader: SessionReader) -> list[TimelineEvent]:

@@ -56,7 +56,7 @@ def _count_problems(reader: SessionReader) -> list[str]:
                 f"'{reader.path / segment.file}': expected {counted[0]} frames and {counted[1]} sound samples, "
                 f"got {found[0]} and {found[1]}"
             )
-        elif segment.video_codec is not None:
+        elif counted[0]:
             problems += _time_problems(reader, number, segment)
     known, lines = set(reader.frame_indices.tolist()), 0
     strangers: list[int] = []

@@ -23,6 +23,7 @@ from assistant.errors import SessionError
 from assistant.session.attached import SessionFile
 from assistant.session.being_written import mark_as_written
 from assistant.session.disk import in_plain_words
+from assistant.session.forgetting import Forget, forget
 from assistant.session.manifest import (
     FRAMES_NAME,
     MANIFEST_NAME,
@@ -46,6 +47,8 @@ SOUND_MAY_WAIT_S = 0.5
 """How much sound waits for the first image, so that both begin in one file."""
 
 _LOOK_EVERY_NS = 500_000_000
+SEGMENT_NS = 300_000_000_000
+"""A Matroska file holds so much at most: what is forgotten (``forgetting.py``) costs no more than writing one anew."""
 
 FRAMES_COLUMNS = "index,captured_ns,stream,segment,container_ms"
 SOUND_COLUMNS = "first_sample,captured_ns,count,overflowed,segment"
@@ -102,7 +105,8 @@ class SessionWriter:
         self._waiting_sound: list[AudioBlock] = []
         self._segment: SegmentWriter | None = None
         self._counts = {"frames": 0, "sound_samples": 0, "timeline_lines": 0}
-        self._attached: set[str] = set()
+        self._attached: dict[str, int] = {}  # name, and when the image was captured
+        self._forgotten: Forget | None = None
         self._closed = False
         self._broken = ""
         self._look_again_ns = 0
@@ -157,6 +161,8 @@ class SessionWriter:
         """
         if self._closed:
             raise SessionError(f"session '{self.path}' is closed: nothing can be added")
+        if self._forgotten is not None and self._forgotten.covers(item):
+            return
         try:
             match item:
                 case Frame():
@@ -173,6 +179,40 @@ class SessionWriter:
                     self._put_file(item)
         except (OSError, FFmpegError, ValueError) as error:
             self._broken = in_plain_words(error)
+            raise SessionError(f"session '{self.path}': {self._broken}") from error
+
+    def forget(self, what: Forget) -> None:
+        """Take the last moments out of all files; recording goes on in a new Matroska file.
+
+        An event ``forgotten`` says how much, and nothing of what it was. Items of these moments that come later are
+        left out too.
+
+        Raises:
+            SessionError: a file cannot be written anew.
+        """
+        if self._closed:
+            raise SessionError(f"session '{self.path}' is closed: nothing can be forgotten")
+        try:
+            self._forgotten = what
+            self._waiting_sound = [block for block in self._waiting_sound if not what.covers(block)]
+            if self._segment is not None:
+                self._segment.close()
+                self._segment = None
+            for name in [name for name, at_ns in self._attached.items() if what.covers_image(at_ns)]:
+                del self._attached[name]
+                (self.path / name).unlink()
+            gone = forget(self.path, self._manifest.segments, what)
+            for name in self._counts:
+                self._counts[name] -= getattr(gone, name)
+            facts = {"event": "forgotten", "from_ns": what.from_ns, "to_ns": what.to_ns, "video": what.video}
+            self._timeline.seek(0, os.SEEK_END)
+            self._frames.seek(0, os.SEEK_END)
+            self._sound.seek(0, os.SEEK_END)
+            self._put_event(
+                TimelineEvent(what.to_ns, "event", facts | {"frames": gone.frames, "sound_samples": gone.sound_samples})
+            )
+        except (OSError, FFmpegError) as error:
+            self._broken = f"forgetting failed: {error}"
             raise SessionError(f"session '{self.path}': {self._broken}") from error
 
     def close(self, *, complete: bool = True, reason: str = "") -> Path:
@@ -224,7 +264,11 @@ class SessionWriter:
         grey = frame.pixels.ndim == 2
         layout = frame.width_px, frame.height_px, grey
         current = self._segment
-        if current is None or layout != (current.segment.width_px, current.segment.height_px, current.segment.grey):
+        if (
+            current is None
+            or layout != (current.segment.width_px, current.segment.height_px, current.segment.grey)
+            or frame.captured_ns - current.segment.start_ns >= SEGMENT_NS
+        ):
             current = self._open_segment(frame)
         container_ms = current.add_frame(frame)
         segment_number = len(self._manifest.segments) - 1
@@ -267,7 +311,7 @@ class SessionWriter:
         unfinished = self.path / f"{file.name}.new"
         unfinished.write_bytes(file.data)
         unfinished.replace(self.path / file.name)
-        self._attached.add(file.name)
+        self._attached[file.name] = file.captured_ns
 
     def _open_segment(self, frame: Frame | None) -> SegmentWriter:
         """Begin the next Matroska file, for ``frame``'s size, or for sound alone; sound that waited goes in first."""

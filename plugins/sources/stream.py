@@ -118,7 +118,9 @@ class StreamDevice:
             height_px=reception.size_px[1],
             fps=reception.fps,
             sample_rate_hz=sound.rate if sound else 0,
-            notes={"codec": video.codec_context.name, "format": container.format.name} | self._buffer_notes(),
+            notes={"codec": video.codec_context.name, "format": container.format.name}
+            | self._buffer_notes()
+            | ({"listens": f"{self._address.host}:{self._address.port}"} if self._address.waits else {}),
         )
 
     def read(self, stream: StreamKind, timeout_s: float) -> StreamItem | None:

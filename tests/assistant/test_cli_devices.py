@@ -41,7 +41,7 @@ def test_what_a_source_gives_is_measured(tmp_path):
     assert (check.lowest, check.highest) == (16, 235)
     assert check.notes["codec"] == "ffv1"
     seen = cv2.cvtColor(cv2.imread(str(tmp_path / "folder" / "seen.png")), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(seen, pictures[-1])
+    assert seen.shape == pictures[-1].shape and not seen.any(), "on it is no ultrasound image: the rest is masked"
     assert "64x48 colour, 50.00 of 50 fps, 12 of 20 repeated, 0 lost, values 16 to 235" in check.as_text()
 
 

@@ -188,9 +188,9 @@ def test_a_still_is_written_as_it_was_captured() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "Ä/\\:*?", "LVOT", ""])
 def test_a_plane_s_name_never_leads_out_of_the_session(name: str) -> None:
-    SessionFile(file_name(name) if name else "best-x.png", b"")
+    SessionFile(file_name(name) if name else "best-x.png", b"", 0)
     with pytest.raises(ValueError, match="expected small letters"):
-        SessionFile(f"{name}/x.png", b"")
+        SessionFile(f"{name}/x.png", b"", 0)
 
 
 def test_the_shipped_checklist_names_classes_that_there_are() -> None:

@@ -70,7 +70,7 @@ def live(film: Path, tiny_bundle: ModelBundle) -> Iterator[Callable[[Path], Run]
     def start(folder: Path) -> Run:
         config = RunConfig(
             source=f"file:{film}", model=str(tiny_bundle.path), backends=("onnxruntime",), threads=1, record=folder,
-            lossless=True, watch_screen=False,
+            lossless=True, watch_screen=False, mask="off",
         )  # fmt: skip
         runs.append(start_run(config))
         return runs[-1]

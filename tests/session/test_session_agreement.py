@@ -46,7 +46,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ran(source: str, bundle: ModelBundle, folder: Path | None, log: Path, **settings: Any) -> Path | None:
     """A run from its beginning to its end; ``log`` gets the decisions. Returns its session."""
-    defaults: dict[str, Any] = {"threads": 1, "watch_screen": False, "model": str(bundle.path)}
+    defaults: dict[str, Any] = {"threads": 1, "watch_screen": False, "mask": "off", "model": str(bundle.path)}
     config = RunConfig(source=source, record=folder, **(defaults | settings))
     with DecisionLog(log) as decisions:
         run = start_run(config, on_guidance=decisions)
@@ -58,7 +58,7 @@ def ran(source: str, bundle: ModelBundle, folder: Path | None, log: Path, **sett
 
 def replayed(session: Path, bundle: ModelBundle, log: Path, **settings: Any) -> dict[str, Any]:
     """What the agreement of a replay says; the decisions go to ``log``."""
-    defaults: dict[str, Any] = {"threads": 1, "watch_screen": False, "model": str(bundle.path)}
+    defaults: dict[str, Any] = {"threads": 1, "watch_screen": False, "mask": "off", "model": str(bundle.path)}
     config = RunConfig(source=f"session:{session}", record=None, lockstep=True, **(defaults | settings))
     agreement = ReplayAgreement(SessionReader(session), config.model_dump(mode="json"))
     with DecisionLog(log) as decisions:
@@ -133,6 +133,7 @@ def test_a_session_holds_best_frames_and_what_a_person_said(
     )
     config = RunConfig(
         source=f"file:{video}", model=str(tiny_bundle.path), record=tmp_path / "s", threads=1, watch_screen=False,
+        mask="off",
         lockstep=True, lossless=True, checklist=str(checklist), dwell_s=0.5,
     )  # fmt: skip
     run = start_run(config, on_guidance=lambda g: run_marks(g.frame_index))
@@ -173,6 +174,7 @@ def test_shadow_mode_records_everything_and_shows_nothing(
     seen: list[Snapshot] = []
     config = RunConfig(
         source=f"file:{video}", model=str(tiny_bundle.path), record=tmp_path / "s", threads=1, watch_screen=False,
+        mask="off",
         lockstep=True, shadow=True, dwell_s=0.5,
     )  # fmt: skip
     run = start_run(config, on_guidance=lambda _: seen.append(run.snapshot()))
