@@ -59,6 +59,7 @@ def live(
     headless: Headless = False,
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
+    gaze: Annotated[str | None, typer.Option(help="Eye tracker, NAME:ARGUMENT: lsl:NAME, or mouse.")] = None,
     as_json: Json = False,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
@@ -75,6 +76,7 @@ def live(
         lossless=lossless or None,
         lockstep=lockstep or None,
         seconds=seconds,
+        gaze=gaze,
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})

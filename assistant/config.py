@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,10 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        gaze: ``name:argument`` of an eye tracker, whose gaze takes the place of the source's own.
+        trainee: pseudonym of whoever is trained; the source's own gaze, another's, is then left out.
+        case: what is scanned in a training session, as the history knows it; empty: the source says.
+        predicted_gaze: what a trainee sees of it: while scanning, not at all, or afterwards in the report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +55,10 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    gaze: str | None = None
+    trainee: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[\w.-]+$")
+    case: str = ""
+    predicted_gaze: Literal["shown", "hidden", "afterwards"] = "hidden"
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

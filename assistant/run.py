@@ -12,6 +12,7 @@ from assistant.loops import Loop
 from assistant.snapshot import Snapshot
 from assistant.state import RunState
 from assistant.steering import Steerable, SteerCommand
+from assistant.teaching.observer import Observer
 
 _GRACE_S = 1.0
 """How long a file's sound, gaze and events may outlast its images."""
@@ -27,6 +28,7 @@ class Run:
         stopping: set when all loops shall end.
         finish: closes devices and recording, given whether the run was complete and why not; returns the session.
         steered: the source, when its probe can be moved.
+        observer: what is known of whoever watches; None where nobody asks.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Run:
         stopping: threading.Event,
         finish: Callable[[bool, str], Path | None],
         steered: Steerable | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._state = state
         self._leading = leading
@@ -44,6 +47,7 @@ class Run:
         self._stopping = stopping
         self._finish = finish
         self._steered = steered
+        self.observer = observer
         self._failures: list[str] = []
         self._session: Path | None = None
         self._ended = threading.Event()

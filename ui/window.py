@@ -15,6 +15,7 @@ from assistant.contracts import Clock
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable
+from assistant.teaching.observer import Observed
 from ui import theme
 from ui.banners import Banners
 from ui.checklist import Checklist
@@ -28,6 +29,7 @@ from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
 from ui.steering import Steering
 from ui.stills import ScreenshotKeeper, save_still
+from ui.training.watch import TrainingWatch
 from ui.words import banners, statement
 
 PULL_PERIOD_MS = 16
@@ -99,6 +101,8 @@ class Window(QWidget):
             Steering(steered, self, self._image_view)
             if pad is not None:
                 Gamepad(steered, pad, self)
+        if isinstance(run, Observed) and run.observer is not None:
+            TrainingWatch(run.observer, self, self._image_view)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)
