@@ -138,9 +138,7 @@ def cohort(history: HistoryFile = None, out: Page = None) -> None:
     file = _history_file(history)
     entries = History(file).all()
     if not entries:
-        raise SessionError(
-            f"history '{file}' holds no session: 'sonocue teach run' writes one, --history names another"
-        )
+        raise SessionError(f"history '{file}' holds no session: 'teach run' writes one, --history names another")
     Console().print(cohort_table(entries))
     if out is not None:
         write_page(out, cohort_page(entries))

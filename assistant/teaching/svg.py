@@ -91,7 +91,7 @@ def _x(value: float, length: float) -> float:
 
 
 def _axis(length: float, height: int, label: str, *, whole: bool = False) -> str:
-    step = next((s for s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600) if length / s <= 12), 7200)
+    step: float = next((s for s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600) if length / s <= 12), 7200)
     if not whole and length < 4:
         step = max(length / 4, 0.1)
     ticks: list[str] = []

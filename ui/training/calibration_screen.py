@@ -194,7 +194,7 @@ class CalibrationScreen(QWidget):
 
     # What Qt asks -----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, a0: QPaintEvent | None) -> None:
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
         """The point: a ring that closes around a dot, so that the eye goes to its middle."""
         painter = theme.painter_of(self)
         painter.fillRect(self.rect(), theme.GROUND)

@@ -1,4 +1,4 @@
-"""The case library: the cases in the trainee's order, which of them are done, and the one to begin. On Qt's main thread."""
+"""The case library: the cases in the trainee's order, which are done, and the one to begin. On Qt's main thread."""
 
 from __future__ import annotations
 
