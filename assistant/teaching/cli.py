@@ -121,7 +121,7 @@ def history_command(trainee: Trainee, history: HistoryFile = None, out: Page = N
     entries = History(file).of(trainee)
     if not entries:
         raise SessionError(f"history '{file}' knows no trainee '{trainee}': see 'sonocue teach cohort'")
-    Console().print(history_table(entries))
+    _console().print(history_table(entries))
     if out is not None:
         write_page(out, history_page(trainee, entries))
         typer.echo(str(out))
@@ -139,7 +139,7 @@ def cohort(history: HistoryFile = None, out: Page = None) -> None:
     entries = History(file).all()
     if not entries:
         raise SessionError(f"history '{file}' holds no session: 'teach run' writes one, --history names another")
-    Console().print(cohort_table(entries))
+    _console().print(cohort_table(entries))
     if out is not None:
         write_page(out, cohort_page(entries))
         typer.echo(str(out))
@@ -161,3 +161,8 @@ def _history_file(file: Path | None) -> Path:
     from assistant.teaching.history import FILE_NAME
 
     return file or _RECORDINGS / FILE_NAME
+
+
+def _console() -> Console:
+    """Wide enough for the tables where nobody's terminal says how wide it is."""
+    return Console() if Console().is_terminal else Console(width=160)

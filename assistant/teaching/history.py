@@ -38,7 +38,7 @@ class Entry:
         planes_wanted, planes_seen: of the reference's planes.
         missed: names, separated by ``; ``.
         quality: mean share of criteria met.
-        nss, cc: of gaze; of a mouse they are not kept.
+        nss, cc: of gaze; of what stood in for it they are not kept.
         gaze_reference: ``expert``, ``prediction``, or empty.
         narration: share of time on planes with speech.
     """
@@ -67,7 +67,7 @@ class Entry:
 def entry_of(scores: Scores) -> Entry:
     """The row of a scored session."""
     wanted = [item for item in scores.planes if item.wanted]
-    gaze = None if scores.recording.mouse else scores.gaze
+    gaze = None if scores.recording.stand_in else scores.gaze
     return Entry(
         session_id=scores.recording.session_id,
         trainee=scores.trainee,

@@ -53,7 +53,7 @@ class Observer:
         clock: Clock,
         note: Callable[[TimelineEvent], None] | None,
         warn: Callable[[str], None],
-        tracker: Device | None = None,
+        tracker: object = None,
         *,
         hides_gaze: bool = False,
     ) -> None:
@@ -61,7 +61,7 @@ class Observer:
         self._clock = clock
         self._note = note
         self._warn = warn
-        self._tracker = tracker
+        self._pointed: Pointed | None = tracker if isinstance(tracker, Pointed) else None
         self._view: ScreenView | None = None
         self._heatmap: str | None = None
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class Observer:
     @property
     def wants_mouse(self) -> bool:
         """The mouse stands in for a tracker."""
-        return isinstance(self._tracker, Pointed)
+        return self._pointed is not None
 
     @property
     def view(self) -> ScreenView | None:
@@ -86,8 +86,8 @@ class Observer:
 
     def point_at(self, place: tuple[float, float] | None) -> None:
         """See ``Pointed``; of no effect with a real tracker."""
-        if isinstance(self._tracker, Pointed):
-            self._tracker.point_at(place)
+        if self._pointed is not None:
+            self._pointed.point_at(place)
 
     def note_heatmap(self, mode: str) -> None:
         """The predicted gaze is ``shown`` or ``hidden`` from now on. Written to the timeline when it changed."""

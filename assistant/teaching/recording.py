@@ -54,7 +54,7 @@ class Recording:
         gaze_px: ``(m, 2)`` x and y in pixels of the image, NaN where not valid.
         heatmap: (time, mode) of each change, in order; empty when nobody noted it.
         calibration: what the check found, or None without one.
-        mouse: the mouse stood in for a tracker.
+        stand_in: what stood in for a tracker, in words: the mouse, recorded gaze; empty with a real one.
         has_tracker: the gaze comes from a device of its own, not from what was played.
         own_sound: the sound is of whoever scanned, not of what was played.
         image_px_per_degree: as checked and painted; None when not known.
@@ -77,7 +77,7 @@ class Recording:
     gaze_px: Float64Array
     heatmap: tuple[tuple[int, str], ...]
     calibration: Mapping[str, Any] | None
-    mouse: bool
+    stand_in: str
     has_tracker: bool
     own_sound: bool
     image_px_per_degree: float | None
@@ -164,7 +164,7 @@ def read_recording(path: Path) -> Recording:
         gaze_px=table[:, 1:],
         heatmap=tuple(sorted(heatmap)),
         calibration=calibration,
-        mouse=tracker is not None and "stand_in" in tracker.notes,
+        stand_in="" if tracker is None else str(tracker.notes.get("stand_in", "")),
         has_tracker=tracker is not None,
         own_sound=microphone or real,
         image_px_per_degree=_image_px_per_degree(calibration, view, reader),

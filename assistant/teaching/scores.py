@@ -173,10 +173,13 @@ def counted_frames(recording: Recording) -> tuple[BoolArray, list[str]]:
     """Whether each guided frame counts, and if not, why: the heatmap was seen, or the image is none that counts."""
     hidden = recording.heatmap_hidden(guided_times_ns(recording))
     reasons: list[str] = []
+    first_ns = min((time_ns for time_ns, _ in recording.heatmap), default=0)
     for item, is_hidden in zip(recording.guided, hidden.tolist(), strict=True):
         abstention = item.decision.abstention
         if not recording.heatmap:
             reasons.append("not known whether the predicted gaze was shown")
+        elif item.captured_ns < first_ns:
+            reasons.append("before the window stood")
         elif not is_hidden:
             reasons.append("predicted gaze shown")
         elif abstention not in COUNTED_ABSTENTIONS:
@@ -217,7 +220,7 @@ def _gaze(recording: Recording, counted: BoolArray, expert: Recording | None) ->
     """The scores of gaze, or why there are none."""
     if not len(recording.gaze_ns) or not recording.has_tracker:
         return None, "no eye tracker was used"
-    if recording.calibration is None and not recording.mouse:
+    if recording.calibration is None and not recording.stand_in:
         return None, "the tracker's calibration was not checked"
     if recording.calibration is not None and not recording.calibration["passed"]:
         return None, f"the calibration check was not passed: {recording.calibration['reason']}"

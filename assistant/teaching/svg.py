@@ -71,6 +71,8 @@ def curve(
 
     parts = [_axis(length, height, labels[0], whole=whole_numbers), _text(_LEFT - 40, 24, labels[1], anchor="end")]
     for value in (low, high, 0.0) if low < 0.0 < high else (low, high):
+        if value == low and 0.0 < y_of(low) - y_of(0.0) < 14:  # the two numbers would lie over each other
+            continue
         parts.append(_line(_LEFT, y_of(value), WIDTH - _RIGHT, y_of(value)))
         parts.append(_text(_LEFT - 8, y_of(value) + 4, f"{value:g}", anchor="end"))
     for (x0, v0), (x1, v1) in pairwise(points):

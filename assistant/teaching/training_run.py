@@ -113,6 +113,6 @@ def run_training(plan: TrainingPlan, history: History) -> TrainingOutcome | None
         "planes_wanted": entry.planes_wanted,
         "nss": entry.nss,
         "cc": entry.cc,
-        "gaze_reason": scores.gaze_reason,
+        "gaze_reason": scores.gaze_reason or scores.recording.stand_in,
     }
     return TrainingOutcome(session, report, summary)

@@ -38,7 +38,8 @@ class RecordedGaze:
             playback.close()
             raise SourceError(f"session '{self._path}' holds no gaze: expected one that was recorded with a tracker")
         self._playback = playback
-        notes = {"coordinates": "image", "session_id": reader.session_id}
+        stand_in = f"the gaze of the recorded session {reader.session_id} stands in for a tracker"
+        notes = {"coordinates": "image", "session_id": reader.session_id, "stand_in": stand_in}
         return DeviceInfo(
             name=f"gaze of session: {reader.session_id}",
             streams=frozenset({"gaze"}),

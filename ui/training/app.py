@@ -19,6 +19,9 @@ from ui.display import require_display
 from ui.training.calibration_screen import CalibrationScreen
 from ui.training.case_screen import CaseScreen
 
+_KEPT: list[QApplication] = []
+"""Qt wants one application a process: these screens come before the window, which takes the same."""
+
 
 def check_tracker(tracker: Device, *, distance_mm: float) -> tuple[bool, Calibration | None]:
     """Check a tracker's calibration on a screen of its own, where it has one to check.
@@ -62,7 +65,9 @@ def choose_case(cases: Sequence[Case], *, blinded: bool) -> Case | None:
 
 def _new_application() -> QApplication:
     require_display()
-    return QApplication(["sonocue"])
+    application = QApplication(["sonocue"])
+    _KEPT.append(application)
+    return application
 
 
 def _show_until(screen: CalibrationScreen | CaseScreen) -> None:

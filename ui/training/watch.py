@@ -42,7 +42,9 @@ class TrainingWatch(QTimer):
             for legend in window.findChildren(GazeLegend):
                 legend.hide()
             for button in window.findChildren(KeyButton):
-                button.setEnabled(button.action.name != "heatmap")
+                if button.action.name == "heatmap":
+                    button.setEnabled(False)
+                    button.hide()
         self.timeout.connect(self.look)
         self.start(PERIOD_MS)
 
