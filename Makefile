@@ -1,5 +1,5 @@
 # The two commands: `make demo` runs the assistant on the software scanner, `make test` passes every check and test.
-.PHONY: setup demo test lint format lock default-model
+.PHONY: setup demo test lint format lock default-model translations
 
 setup:
 	@scripts/setup.sh dev
@@ -27,3 +27,7 @@ lock:
 # Makes the model in assistant/models/default again, from nothing but a seed.
 default-model: setup
 	@scripts/make_default_model.sh
+
+# Collects the window's texts into ui/translations/*.ts and compiles what is translated there (scripts/translations.sh).
+translations: setup
+	@scripts/translations.sh

@@ -108,11 +108,11 @@ def _rows(
     """All that is measured, loaded; and one line for each engine that does not run here."""
     rows: list[Row] = []
     refused: list[str] = []
-    references: Any = None if models and all(Path(name).is_dir() for name in models) else _references()
+    networks: Any = None if models and all(Path(name).is_dir() for name in models) else references()
     bundles: dict[str, tuple[ModelBundle, bool]] = {}
-    for name in models or references.NAMES:
-        is_reference = references is not None and name in references.NAMES and not Path(name).is_dir()
-        folder_of = _reference_folder(references, name) if is_reference else Path(name)
+    for name in models or networks.NAMES:
+        is_reference = networks is not None and name in networks.NAMES and not Path(name).is_dir()
+        folder_of = reference_folder(networks, name) if is_reference else Path(name)
         bundles[name] = read_bundle(folder_of), is_reference
     for ceiling in ceilings(folder):
         try:
@@ -122,7 +122,7 @@ def _rows(
     for name, (bundle, is_reference) in bundles.items():
         if is_reference:
             _console.print(f"  {name}: torch", highlight=False)
-            run: Callable[[Float32Array], object] = references.eager(name, threads, _phantom_frames())
+            run: Callable[[Float32Array], object] = networks.eager(name, threads, _phantom_frames())
             rows.append(Row(name, "torch eager", "float", "torch eager", gmac_of(bundle.onnx["float"]), run))
         for spec in backends:
             for precision in bundle.onnx:
@@ -143,18 +143,18 @@ def _rows(
     return rows, refused
 
 
-def _references() -> Any:
+def references() -> Any:
     """The module of the trainer's reference networks. Raises ``PluginError`` where torch is not installed."""
     return load_plugin("sonocue.references", "torch")
 
 
-def _reference_folder(references: Any, name: str) -> Path:
+def reference_folder(networks: Any, name: str) -> Path:
     """The reference's model folder; made when missing, which takes a minute for the large one."""
     place = cache_folder("references") or Path(tempfile.mkdtemp(prefix="sonocue-references-"))
     out = place / f"{name}-{_SIDE_PX}"
     if not (out / "SHA256SUMS").is_file():
         _console.print(f"  {name}: making it, once, in {out}", highlight=False)
-        references.make(name, out, _phantom_frames())
+        networks.make(name, out, _phantom_frames())
     return out
 
 

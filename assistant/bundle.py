@@ -35,8 +35,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from assistant.bundle_metadata import Metadata, PreprocessingBlock, SonocueBlock, network_data_format
-from assistant.contracts import Float32Array, ModelBundle, Origin, Precision, Preprocessing
+from assistant.bundle_metadata import (
+    FamiliarityBlock,
+    Metadata,
+    PreprocessingBlock,
+    SonocueBlock,
+    network_data_format,
+)
+from assistant.contracts import Familiarity, Float32Array, ModelBundle, Origin, Precision, Preprocessing
 from assistant.errors import ModelError
 
 METADATA = "configs/metadata.json"
@@ -103,6 +109,7 @@ def read_bundle(path: Path) -> ModelBundle:
         encoders=(path / VIDEO_ENCODER, path / SPEECH_ENCODER)
         if {VIDEO_ENCODER, SPEECH_ENCODER} <= set(sums)
         else None,
+        familiarity=None if block.familiarity is None else block.familiarity.to_contract(),
     )
 
 
@@ -234,6 +241,7 @@ def write_bundle(
     authors: str = "Sonocue",
     rights: str = "see docs/README.md",
     extra_files: Mapping[str, Path] | None = None,
+    familiarity: Familiarity | None = None,
 ) -> ModelBundle:
     """Write a model folder. It appears whole under ``out`` or not at all; a model that stood there is replaced.
 
@@ -256,6 +264,7 @@ def write_bundle(
         authors: who made the model.
         rights: copyright line.
         extra_files: further files by their name in the folder, e.g. ``models/speech.onnx``.
+        familiarity: what the training images were like; None: the model does not know what is unlike them.
 
     Raises:
         ModelError: the parts do not fit together, or ``out`` cannot be written.
@@ -275,6 +284,7 @@ def write_bundle(
             trained_on=trained_on,
             training_data=training_data,
             has_gaze=gaze is not None,
+            familiarity=_familiarity_block(familiarity),
         )
         metadata = Metadata(
             version="0.1.0",
@@ -312,6 +322,33 @@ def write_bundle(
         _write_sums(folder)
         read_bundle(folder)
     return read_bundle(out)
+
+
+def set_familiarity(path: Path, familiarity: Familiarity) -> ModelBundle:
+    """Write into a model folder what its training images were like; the model gets another id.
+
+    Raises:
+        ModelError: it is no model folder, the parts do not fit together, or it cannot be written.
+    """
+    read_bundle(path)
+    metadata = read_metadata(path)
+    try:
+        fields = metadata.sonocue.model_dump() | {"familiarity": _familiarity_block(familiarity)}
+        block = SonocueBlock.model_validate(fields)
+    except ValidationError as error:
+        raise ModelError(f"model folder '{path}': {_first_problem(error)}") from error
+    changed = metadata.model_copy(update={"sonocue": block})
+    with _folder_that_appears_whole(path) as folder:
+        shutil.copytree(path, folder, dirs_exist_ok=True)
+        (folder / METADATA).write_text(changed.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / SUMS).unlink()
+        _write_sums(folder)
+        read_bundle(folder)
+    return read_bundle(path)
+
+
+def _familiarity_block(familiarity: Familiarity | None) -> FamiliarityBlock | None:
+    return None if familiarity is None else FamiliarityBlock(**asdict(familiarity))
 
 
 def _write_sums(folder: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from assistant.contracts import Origin, Preprocessing
+from assistant.contracts import Familiarity, Origin, Preprocessing
+from assistant.in_distribution import feature_count
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -44,6 +45,26 @@ class PreprocessingBlock(BaseModel):
         return Preprocessing(**self.model_dump())
 
 
+class FamiliarityBlock(BaseModel):
+    """``assistant.contracts.Familiarity`` as it stands in the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=256)]
+    precision: Annotated[tuple[Finite, ...], Field(max_length=256 * 256)]
+    above: Positive
+
+    @model_validator(mode="after")
+    def _precision_fits(self) -> Self:
+        if len(self.precision) != len(self.mean) ** 2:
+            raise ValueError(f"precision: expected {len(self.mean) ** 2} numbers, got {len(self.precision)}")
+        return self
+
+    def to_contract(self) -> Familiarity:
+        """The same as the engine's type."""
+        return Familiarity(self.mean, self.precision, self.above)
+
+
 class SonocueBlock(BaseModel):
     """What the assistant must know to run the model and to speak about it."""
 
@@ -59,6 +80,7 @@ class SonocueBlock(BaseModel):
     trained_on: Origin
     training_data: str
     has_gaze: bool
+    familiarity: FamiliarityBlock | None = None
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Self:
@@ -66,6 +88,9 @@ class SonocueBlock(BaseModel):
             raise ValueError("classes: a name stands twice")
         if self.background not in self.classes:
             raise ValueError(f"background: '{self.background}' is not one of the classes")
+        features = feature_count(has_gaze=self.has_gaze)
+        if self.familiarity is not None and len(self.familiarity.mean) != features:
+            raise ValueError(f"familiarity: expected {features} features, got {len(self.familiarity.mean)}")
         return self
 
 

@@ -7,9 +7,10 @@ ends with exit status 1, after its session was closed.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -26,6 +27,7 @@ from assistant.plugin_loader import load_entry_point, load_plugin, missing_packa
 
 if TYPE_CHECKING:
     from assistant.config import RunConfig
+    from assistant.contracts import Guidance
     from assistant.run import Run
 
 Source = Annotated[str | None, typer.Option(help="Video source, NAME:ARGUMENT: phantom:1, file:scan.mp4, stream:URL.")]
@@ -33,6 +35,7 @@ Microphone = Annotated[str | None, typer.Option(help="Microphone, NAME or NAME:D
 Consent = Annotated[bool, typer.Option("--consent", help="Everybody in the room agreed to be recorded.")]
 Model = Annotated[str | None, typer.Option(help="Model folder, or 'default'.")]
 Backend = Annotated[list[str] | None, typer.Option(help="Inference engine; repeat to name the next to try.")]
+Smaller = Annotated[str | None, typer.Option(help="Model of the same planes to step down to where this is too slow.")]
 Record = Annotated[Path | None, typer.Option(help="Folder for recorded sessions.  [default: recordings]")]
 Subject = Annotated[str | None, typer.Option(help="Pseudonym of the subject; never a name.")]
 Seconds = Annotated[float | None, typer.Option(help="End by itself after so many seconds.")]
@@ -61,6 +64,9 @@ def live(
     decisions: Decisions = None,
     gaze: Annotated[str | None, typer.Option(help="Eye tracker, NAME:ARGUMENT: lsl:NAME, or mouse.")] = None,
     as_json: Json = False,
+    smaller: Smaller = None,
+    checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Make and record guidance, show nothing of it.")] = False,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
     settings = _settings(
@@ -76,6 +82,9 @@ def live(
         lossless=lossless or None,
         lockstep=lockstep or None,
         seconds=seconds,
+        smaller_model=smaller,
+        checklist=checklist,
+        shadow=shadow or None,
         gaze=gaze,
     )
     if no_record:
@@ -120,18 +129,40 @@ def replay(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
     as_json: Json = False,
+    labels: Annotated[Path | None, typer.Option(help="Label table.  [default: labels.csv beside the session]")] = None,
+    classes: Annotated[str, typer.Option(help="Class list of the labels, or a TOML file.")] = "sononet13",
+    as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Only frames that the run inferred too.")] = False,
 ) -> None:
-    """Replay a recorded session, with guidance for every frame; nothing new is recorded."""
+    """Look at a recorded session; --model shows another model beside it. --headless: guidance for every frame anew."""
+    if not headless:
+        if decisions is not None or as_json:
+            raise ConfigError("--decisions and --json tell what a run over the session decided: add --headless")
+        show = load_plugin("sonocue.views", "replay")
+        settings = _settings(config, model=model, backends=backend)
+        show(
+            session, labels=labels, classes=classes, model=model, backends=settings.backends, seconds=seconds,
+            screenshot=screenshot,
+        )  # fmt: skip
+        return
     settings = _settings(
-        config, source=f"session:{session}", model=model, backends=backend, lockstep=True, seconds=seconds
+        config,
+        source=f"session:{session}",
+        model=model,
+        backends=backend,
+        lockstep=True,
+        seconds=seconds,
+        as_recorded=as_recorded or None,
     )
     settings = settings.model_copy(update={"record": None, "microphone": None})
-    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
+    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json, replayed=session)
 
 
 def main() -> None:
     """Entry point of the command ``sonocue``."""
     try:
+        if not sys.argv[1:] and _has_screen():
+            load_plugin("sonocue.views", "start")()
+            return
         _application()()
     except SonocueError as error:
         _end(str(error), 2)
@@ -139,6 +170,13 @@ def main() -> None:
         _end("stopped before it began", 130)
     except ModuleNotFoundError as error:
         _end(str(missing_package(error, "this command")), 2)
+
+
+def _has_screen() -> bool:
+    """Without a command, whoever sits before a screen gets the start page, and everybody else the help."""
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
 
 
 def _application() -> typer.Typer:
@@ -181,6 +219,7 @@ def _run(
     as_json: bool,
     screenshot: Path | None = None,
     decisions: Path | None = None,
+    replayed: Path | None = None,
 ) -> None:
     """Run until the end, a signal, or the window's closing; then print the summary."""
     from assistant.decision_log import DecisionLog
@@ -190,22 +229,48 @@ def _run(
         raise ConfigError("--screenshot needs the window: leave out --headless")
     show = None if headless else load_plugin("sonocue.views", "window")
     deciding = DecisionLog(decisions) if decisions is not None else nullcontext()
+    agreement = None
+    if replayed is not None and settings.model is not None:
+        from assistant.session.agreement import ReplayAgreement
+        from assistant.session.reader import SessionReader
+
+        agreement = ReplayAgreement(SessionReader(replayed), settings.model_dump(mode="json"))
     with deciding as log, _stopping_on_signals() as started:
-        run = start_run(settings, on_guidance=log, in_real_time=show is not None)
+        run = start_run(settings, on_guidance=_each_of(log, agreement), in_real_time=show is not None)
         started.append(run)
         if show is None:
             _watch(run)
         else:
-            show(run, title="Sonocue", seconds=settings.seconds, screenshot=screenshot)
+            show(
+                run,
+                title="Sonocue",
+                seconds=settings.seconds,
+                screenshot=screenshot,
+                heatmap=settings.heatmap,
+                language=settings.language,
+            )
         run.stop()
         run.wait()
     summary = run.summary()
+    if replayed is not None:
+        summary["agreement"] = None if agreement is None else agreement.result()
     if as_json:
         print(json.dumps(summary))  # noqa: T201 - the command's output
     else:
         _print_summary(summary)
     if run.failed:
         _end("; ".join(summary["faults"]), 1)
+
+
+def _each_of(*told: Callable[[Guidance], None] | None) -> Callable[[Guidance], None]:
+    """Tells each of them that there is."""
+
+    def tell(guidance: Guidance) -> None:
+        for each in told:
+            if each is not None:
+                each(guidance)
+
+    return tell
 
 
 def _watch(run: Run) -> None:

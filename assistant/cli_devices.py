@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.errors import SonocueError
+from assistant.found_devices import find_cameras, find_microphones
 from assistant.plugin_loader import load_plugin, plugin_names
 from assistant.source_check import check_source
 
@@ -64,34 +65,22 @@ def _plugins() -> Iterator[dict[str, Any]]:
 
 
 def _microphones() -> Iterator[dict[str, Any]]:
-    found = False
-    for name in plugin_names("sonocue.microphones"):
-        try:
-            for microphone in load_plugin("sonocue.microphones", name)():
-                found = True
-                note = (
-                    f"{microphone.host_api}, {microphone.sample_rate_hz:.0f} Hz" + ", default" * microphone.is_default
-                )
-                yield {"kind": "microphone", "name": f"{name}:{microphone.name}", "note": note}
-        except SonocueError as error:
-            found = True
-            yield {"kind": "microphone", "name": "-", "note": str(error)}
-    if not found:
+    found = find_microphones()
+    for microphone in found.devices:
+        yield {"kind": "microphone", "name": microphone.spec, "note": microphone.note}
+    for _, problem in found.problems:
+        yield {"kind": "microphone", "name": "-", "note": problem}
+    if not found.devices and not found.problems:
         yield {"kind": "microphone", "name": "-", "note": "no sound input was found"}
 
 
 def _cameras(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Each camera as ``name:argument``; that there is none stands in ``rows``."""
-    found = False
-    for name in plugin_names("sonocue.cameras"):
-        try:
-            for argument in load_plugin("sonocue.cameras", name)():
-                found = True
-                yield f"{name}:{argument}"
-        except SonocueError as error:
-            rows.append({"kind": "camera", "name": name, "note": str(error)})
-    if not found:
+    found = find_cameras()
+    rows += [{"kind": "camera", "name": name, "note": problem} for name, problem in found.problems]
+    if not found.devices:
         rows.append({"kind": "camera", "name": "-", "note": "no camera and no capture card was found"})
+    yield from (camera.spec for camera in found.devices)
 
 
 def _file_name(spec: str) -> str:

@@ -32,6 +32,13 @@ class RunConfig(BaseModel):
         max_guidance_age_ms: guidance older than this against the newest image is not shown.
         watch_screen: abstain while the screen shows something else than one B-mode image (colour Doppler, a menu, ...).
         dwell_s: a plane counts as seen when it was named for so long without a break.
+        heatmap: when the window paints the predicted gaze over the image: always, only while it is frozen, or not.
+        language: of the window, ``en`` or ``de``; the system's when None.
+        smaller_model: a model of the same planes that takes over, live, when the machine cannot keep up with ``model``.
+        checklist: what the examination asks for: a shipped checklist's name, e.g. ``fasp20``, or a TOML file; None: one
+            item a plane.
+        shadow: guidance is made and recorded, and nothing of it is shown.
+        as_recorded: replay: infer only the frames that have guidance in the session, as the recorded run did.
         gaze: ``name:argument`` of an eye tracker, whose gaze takes the place of the source's own.
         trainee: pseudonym of whoever is trained; the source's own gaze, another's, is then left out.
         case: what is scanned in a training session, as the history knows it; empty: the source says.
@@ -55,6 +62,12 @@ class RunConfig(BaseModel):
     max_guidance_age_ms: float = Field(150.0, gt=0, le=150.0)
     watch_screen: bool = True
     dwell_s: float = Field(1.0, gt=0)
+    heatmap: Literal["always", "frozen", "off"] = "always"
+    language: Literal["en", "de"] | None = None
+    smaller_model: str | None = None
+    checklist: str | None = None
+    shadow: bool = False
+    as_recorded: bool = False
     gaze: str | None = None
     trainee: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[\w.-]+$")
     case: str = ""

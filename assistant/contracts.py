@@ -246,6 +246,21 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True)
+class Familiarity:
+    """What the training images were like (``assistant/in_distribution.py``), to know what is unlike them.
+
+    Attributes:
+        mean: of the d features over the training frames.
+        precision: the inverse of their covariance, d*d numbers row by row.
+        above: a distance above this is out of distribution.
+    """
+
+    mean: tuple[float, ...]
+    precision: tuple[float, ...]
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelBundle:
     """A model folder that was read and whose hashes were checked (``assistant/bundle.py``).
 
@@ -264,6 +279,7 @@ class ModelBundle:
         digest: the whole of that hash.
         symmetric_int8: the INT8 network with zero points of 0, for engines that know no others; None without one.
         encoders: of video and of speech, as pretraining left them (``assistant/narration.py``); None without.
+        familiarity: what the training images were like; None in older models: nobody looks.
     """
 
     path: Path
@@ -280,6 +296,7 @@ class ModelBundle:
     digest: str = ""
     symmetric_int8: Path | None = None
     encoders: tuple[Path, Path] | None = None
+    familiarity: Familiarity | None = None
 
 
 @runtime_checkable
@@ -327,6 +344,8 @@ class Abstention(StrEnum):
 
     LOW_CONFIDENCE = "low confidence"
     NOT_FINITE = "model output not finite"
+    OUT_OF_DISTRIBUTION = "unlike the training images"
+    FAST_MOTION = "fast motion"
     TWO_IMAGES = "two images"
     COLOUR_DOPPLER = "colour Doppler"
     STRIP = "PW or M-mode"

@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from assistant.contracts import Clock, Decision, Float32Array, Frame, Guidance, ModelBundle, TimelineEvent
-from assistant.decision import TemporalFilter, decide, probabilities
+from assistant.contracts import Abstention, Clock, Float32Array, Frame, Guidance, ModelBundle, TimelineEvent
+from assistant.decision import Decider, decide, probabilities
+from assistant.in_distribution import FamiliarityWatch
 from assistant.latency import LatencyLog
+from assistant.motion import FAST, MotionMeter
 from assistant.preprocess import Preprocessor
 from assistant.screen_mode import ScreenReading, ScreenWatch
 
@@ -49,7 +51,9 @@ class InferenceStep:
         spec = bundle.preprocessing
         self._preprocess = Preprocessor(spec if sector_crop is None else replace(spec, crop=sector_crop))
         self._batch = np.empty((1, 1, spec.height_px, spec.width_px), np.float32)
-        self._filter = TemporalFilter()
+        self._decide = Decider(bundle)
+        self._familiar = None if bundle.familiarity is None else FamiliarityWatch(bundle.familiarity)
+        self._motion = MotionMeter()
         self._screen = screen
 
     def __call__(self, frame: Frame, scene: int, available_ns: int) -> Guidance:
@@ -73,17 +77,23 @@ class InferenceStep:
         outputs = self._infer(batch)
         inferred_ns = self._clock.now_ns()
         probability = probabilities(outputs["logits"], self._bundle.temperature)[0]
+        shown = (frame.stream, scene)
+        moves = self._motion(frame, scene) > FAST
+        strange = self._familiar is not None and self._familiar(
+            self._preprocess.grey, outputs, frame.captured_ns, shown
+        )
         instead_of_b_mode = None if reading is None else reading.mode
         if instead_of_b_mode is None:
-            decision = self._decide(probability, frame, scene)
+            instead = Abstention.OUT_OF_DISTRIBUTION if strange else Abstention.FAST_MOTION if moves else None
+            decision = self._decide(probability, frame.captured_ns, shown, instead)
         else:
             decision = replace(decide(probability, self._bundle), plane=None, abstention=instead_of_b_mode)
-            self._filter = TemporalFilter()  # what comes after is no continuation of what was before
-        gaze_map = (
-            gaze_density(outputs["gaze_logits"][0]) if self._bundle.has_gaze and instead_of_b_mode is None else None
-        )
+            self._decide.forget()  # what comes after is no continuation of what was before
+        asked = instead_of_b_mode is None and not strange
+        gaze_map = gaze_density(outputs["gaze_logits"][0]) if self._bundle.has_gaze and asked else None
         ready_ns = self._clock.now_ns()
         for stage, duration_ns in (
+            ("waiting", began_ns - available_ns),
             ("screen", started_ns - began_ns),
             ("preprocess", preprocessed_ns - started_ns),
             ("inference", inferred_ns - preprocessed_ns),
@@ -103,9 +113,6 @@ class InferenceStep:
             gaze_rect_px=self._preprocess.crop_rect_px(frame.height_px, frame.width_px),
             model_id=self._bundle.model_id,
         )
-
-    def _decide(self, probability: Float32Array, frame: Frame, scene: int) -> Decision:
-        return decide(self._filter(probability, frame.captured_ns, (frame.stream, scene)), self._bundle)
 
 
 def _screen_event(frame: Frame, reading: ScreenReading) -> TimelineEvent:

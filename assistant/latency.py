@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class LatencyLog:
         """Percentiles over the last 150 entries of each stage, in the order in which stages first came."""
         with self._lock:
             recent = {stage: list(values) for stage, values in self._recent.items()}
-        return {stage: StageLatency(*_rounded(np.percentile(values, (50, 95, 99)))) for stage, values in recent.items()}
+        return {stage: StageLatency(*_rounded(_percentiles(sorted(values)))) for stage, values in recent.items()}
 
     def whole_run(self, stage: str) -> StageLatency | None:
         """Percentiles over the whole run, to one per cent; None when the stage never ran."""
@@ -54,6 +54,22 @@ class LatencyLog:
             return None
         places = [int(np.searchsorted(cumulated, share * cumulated[-1])) for share in (0.50, 0.95, 0.99)]
         return StageLatency(*_rounded(_SHORTEST_MS * _BIN_RATIO ** (place + 0.5) for place in places))
+
+    def whole_run_by_stage(self) -> dict[str, StageLatency]:
+        """The same for every stage, in the order in which stages first came."""
+        with self._lock:
+            stages = list(self._counts)
+        found = {stage: self.whole_run(stage) for stage in stages}
+        return {stage: latency for stage, latency in found.items() if latency is not None}
+
+
+def _percentiles(ordered: Sequence[float]) -> Iterator[float]:
+    """50th, 95th and 99th, between neighbours as NumPy does, in a tenth of its time for so few: a window asks often."""
+    for share in (0.50, 0.95, 0.99):
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        above = min(below + 1, len(ordered) - 1)
+        yield ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

@@ -141,7 +141,7 @@ def infer_newest(
     while (taken := slot.take()) is not None:
         frame, scene = taken
         guidance = step(frame, scene, frame.captured_ns)
-        state.guidance_ready(guidance, previous)
+        state.guidance_ready(guidance, previous, frame)
         previous = guidance
         if recorder is not None:
             if step.noticed is not None:
@@ -161,10 +161,12 @@ def run_lockstep(
     on_guidance: OnGuidance | None,
     seconds: float | None,
     in_real_time: bool,
+    only: frozenset[int] | None = None,
 ) -> None:
     """Lock-step: every item in order of time, guidance for every frame, nothing skipped and nothing lost.
 
-    ``in_real_time`` waits until each frame is due, for somebody who watches; decisions are the same.
+    ``in_real_time`` waits until each frame is due, for somebody who watches; decisions are the same. ``only`` are the
+    indices of the frames that get guidance; None: all.
     """
     scenes = SceneCounter()
     observe = SideStreams(state)
@@ -190,10 +192,10 @@ def run_lockstep(
             continue
         scene = scenes(item)
         state.frame_captured(item, scene)
-        if step is None:
+        if step is None or (only is not None and item.index not in only):
             continue
         guidance = step(item, scene, available_ns)
-        state.guidance_ready(guidance, previous)
+        state.guidance_ready(guidance, previous, item)
         previous = guidance
         if recorder is not None:
             if step.noticed is not None:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import cv2
 
-from assistant.bundle import default_model_path, read_bundle
+from assistant.bundle import default_model_path, model_path, read_bundle
+from assistant.checklist_file import load_checklist
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
 from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
 from assistant.errors import ConfigError
+from assistant.examination import Examination
 from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
 from assistant.inference import InferenceStep
 from assistant.latest_slot import LatestSlot
@@ -37,15 +39,19 @@ from assistant.loops import (
 )
 from assistant.narration import NarrationAgreement
 from assistant.open_sources import open_sources
+from assistant.plane_stills import StillKeeper
 from assistant.plugin_loader import load_plugin
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
 from assistant.run import Run
 from assistant.screen_mode import ScreenWatch
+from assistant.session.agreement import guided_frames
 from assistant.session.merge import merged
+from assistant.session.reader import SessionReader
 from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
 from assistant.steering import Steerable
+from assistant.stepping_down import SteppedDown, SteppingDown, read_smaller
 from assistant.teaching.open_gaze import observe
 
 
@@ -70,6 +76,10 @@ def start_run(
     clock = clock or MonotonicClock()
     cv2.setNumThreads(1)  # the processors are shared with inference and encoding
     stopping = threading.Event()
+    asked = None if config.checklist is None else load_checklist(config.checklist).items
+    only = _recorded_frames(config)
+    if config.shadow and config.publishers:
+        raise ConfigError("shadow mode shows guidance to nobody: expected no --publish beside --shadow")
     with ExitStack() as cleanup:
         inference = cleanup.enter_context(ThreadPoolExecutor(1, thread_name_prefix="inference"))
         bundle = engine = None
@@ -84,21 +94,37 @@ def start_run(
             )
             cleanup.callback(engine.close)
 
+        smaller = smaller_engine = None
+        if config.smaller_model is not None and bundle is not None and not config.lockstep:
+            smaller = read_smaller(bundle, model_path(config.smaller_model))
+            smaller_engine = SupervisedEngine(smaller, config.backends, config.threads, clock)
+            cleanup.callback(smaller_engine.close)
+
         sources = open_sources(config, clock, cleanup)
         planes = () if bundle is None else tuple(name for name in bundle.classes if name != bundle.background)
+        examination = Examination(planes, int(config.dwell_s * 1e9), asked)
         state = RunState(
             clock,
             planes,
             max_guidance_age_ns=int(config.max_guidance_age_ms * 1e6),
             dwell_ns=int(config.dwell_s * 1e9),
             live=not config.lockstep,
+            examination=examination,
+            shadow=config.shadow,
         )
         step: Step | None = None
+        stepping: SteppingDown | None = None
         if bundle is not None and engine is not None:
             screen = ScreenWatch() if config.watch_screen else None
-            step = InferenceStep(bundle, engine.infer, clock, state.latency, sources.video_info.sector_crop, screen)
+            crop = sources.video_info.sector_crop
+            step = InferenceStep(bundle, engine.infer, clock, state.latency, crop, screen)
+            if smaller is not None and smaller_engine is not None:
+                small_step = InferenceStep(smaller, smaller_engine.infer, clock, state.latency, crop, screen)
+                step = stepping = SteppingDown(
+                    step, small_step, clock, config.max_guidance_age_ms, lambda: state.counters.skipped
+                )
 
-        recorder = writer = None
+        recorder = writer = keeper = None
         if config.record is not None:
             header = SessionHeader(
                 subject=config.subject,
@@ -111,6 +137,9 @@ def start_run(
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
             recorder = Recorder(writer, state)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
+            keeper = StillKeeper(recorder.put)
+            cleanup.callback(keeper.close)
+            examination.on_event, examination.on_best = recorder.put, keeper
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")
@@ -123,12 +152,19 @@ def start_run(
         state.describe(
             source=sources.video_info.name,
             engine="no model" if engine is None or bundle is None else f"{bundle.model_id} on {engine.description}",
-            notices=_notices(bundle, sources.video_info) + (() if engine is None else engine.refusals) + published,
+            notices=_notices(bundle, sources.video_info, shadow=config.shadow)
+            + (() if engine is None else engine.refusals)
+            + published,
             session=None if writer is None else writer.path,
         )
         observer, on_image = observe(config, clock, sources.tracker, recorder, state)
         if bundle is not None and engine is not None:
             engine.on_replaced = partial(_engine_replaced, state, recorder, bundle)
+        if stepping is not None and smaller is not None and smaller_engine is not None:
+            smaller_engine.on_replaced = partial(_engine_replaced, state, recorder, smaller)
+            line = f"{smaller.model_id} on {smaller_engine.description}"
+            notices = _notices(smaller, sources.video_info, shadow=config.shadow)
+            stepping.on_stepped_down = partial(_stepped_down, state, recorder, line, notices)
 
         leading: tuple[str, Loop]
         accompanying: dict[str, Loop] = {}
@@ -136,7 +172,7 @@ def start_run(
             items = merged(sources.video, sources.video_info)
             lockstep = partial(
                 run_lockstep,
-                items, clock, stopping, state, recorder, step, on_guidance, config.seconds, in_real_time,
+                items, clock, stopping, state, recorder, step, on_guidance, config.seconds, in_real_time, only,
             )  # fmt: skip
             leading = "lock-step", lambda: inference.submit(lockstep).result()
         else:
@@ -165,12 +201,25 @@ def start_run(
 
         def finish(complete: bool, reason: str) -> Path | None:
             with opened:
+                if keeper is not None:
+                    examination.close()
+                    keeper.close()
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
         run = Run(state, leading, accompanying, stopping, finish, steered, observer)
         run.start()
         return run
+
+
+def _recorded_frames(config: RunConfig) -> frozenset[int] | None:
+    """The frames that a replay infers; None: all."""
+    if not config.as_recorded:
+        return None
+    name, _, session = config.source.partition(":")
+    if name != "session" or not config.lockstep:
+        raise ConfigError("as_recorded: expected the replay of a session (sonocue replay), got another run")
+    return guided_frames(SessionReader(Path(session)))
 
 
 def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBundle, what: Replacement) -> None:
@@ -184,8 +233,20 @@ def _engine_replaced(state: RunState, recorder: Recorder | None, bundle: ModelBu
         recorder.put(TimelineEvent(what.from_ns, "event", facts))
 
 
-def _notices(bundle: ModelBundle | None, video: DeviceInfo) -> tuple[str, ...]:
+def _stepped_down(
+    state: RunState, recorder: Recorder | None, engine: str, notices: tuple[str, ...], what: SteppedDown
+) -> None:
+    """Show it, and record it. Runs on the inference thread."""
+    state.stepped_down(engine, (what.notice, *notices))
+    if recorder is not None:
+        recorder.put(what.event)
+
+
+def _notices(bundle: ModelBundle | None, video: DeviceInfo, *, shadow: bool) -> tuple[str, ...]:
     """Lasting remarks that whoever looks at the guidance must see."""
+    remarks: tuple[str, ...] = ()
+    if shadow:
+        remarks += ("shadow mode: guidance is recorded and not shown",)
     if bundle is not None and bundle.trained_on == "phantom" and video.origin == "real":
-        return ("This model was trained on the software scanner: on real images its guidance means nothing.",)
-    return ()
+        remarks += ("This model was trained on the software scanner: on real images its guidance means nothing.",)
+    return remarks

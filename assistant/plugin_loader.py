@@ -18,6 +18,7 @@ Group = Literal[
     "sonocue.backends",
     "sonocue.gaze",
     "sonocue.publishers",
+    "sonocue.speakers",
     "sonocue.views",
     "sonocue.benches",
     "sonocue.references",

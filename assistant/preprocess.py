@@ -74,6 +74,11 @@ class Preprocessor:
         """The part of an image that the network sees: (top, left, bottom, right) in pixels, half open."""
         return crop_rect_px(self.spec, height, width)
 
+    @property
+    def grey(self) -> UInt8Array:
+        """What the last call of ``resized`` gave: the network's input before normalisation."""
+        return self._resized
+
     def resized(self, pixels: UInt8Array) -> UInt8Array:
         """The image as a frame to keep: grey, cropped, resized, not yet normalised.
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.contracts import Frame, Guidance, StreamItem, TimelineEvent
+from assistant.disk_room import DiskRoom
 from assistant.errors import SonocueError
 
 if TYPE_CHECKING:
+    from assistant.session.attached import SessionFile
     from assistant.session.writer import SessionWriter
     from assistant.state import RunState
 
@@ -27,15 +29,16 @@ class Recorder:
     def __init__(self, writer: SessionWriter, state: RunState) -> None:
         self._writer = writer
         self._state = state
-        self._items: deque[StreamItem | Guidance] = deque()
+        self._items: deque[StreamItem | Guidance | SessionFile] = deque()
         self._waiting_frames_ns: deque[int] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._failed = ""
+        self._room = DiskRoom(writer.path)
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
-    def put(self, item: StreamItem | Guidance) -> None:
+    def put(self, item: StreamItem | Guidance | SessionFile) -> None:
         """Queue an item; a frame that finds the queue full, or the writer failed, is lost."""
         with self._changed:
             if isinstance(item, Frame):
@@ -81,6 +84,7 @@ class Recorder:
                 return
             if isinstance(item, Frame):
                 self._state.frame_recorded()
+                self._state.disk_room(self._room.seconds_left(item.captured_ns))
                 with self._changed:
                     self._waiting_frames_ns.popleft()
                     self._changed.notify()

@@ -9,7 +9,7 @@ from typing import Any
 
 from assistant.errors import SonocueError
 from assistant.loops import Loop
-from assistant.snapshot import Snapshot
+from assistant.snapshot import MarkedState, Snapshot, StageLatency
 from assistant.state import RunState
 from assistant.steering import Steerable, SteerCommand
 from assistant.teaching.observer import Observer
@@ -75,6 +75,16 @@ class Run:
         if self._steered is not None:
             self._steered.steer(command)
 
+    def mark(self, item: str, state: MarkedState) -> None:
+        """A person confirms an item of the checklist, says that it is not obtainable, or takes that back (``open``).
+
+        On an item that is only suggested, ``open`` dismisses the suggestion. Recorded with its moment.
+
+        Raises:
+            ValueError: the checklist has no such item.
+        """
+        self._state.mark(item, state)
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the session is closed; False when ``timeout_s`` passed before."""
         return self._ended.wait(timeout_s)
@@ -98,12 +108,17 @@ class Run:
             "fps": self._state.captured_fps,
             "latency_ms": None if total is None else {"p50": total.p50, "p95": total.p95, "p99": total.p99},
             "planes": self._state.seconds_per_plane,
+            "checklist": {item.name: item.state for item in snapshot.checklist},
             "session": None if self._session is None else str(self._session),
             "sound_drift_ppm": None if snapshot.sound_drift_ppm is None else round(snapshot.sound_drift_ppm, 1),
             "engine": snapshot.engine,
             "notices": list(snapshot.notices),
             "faults": list(self._state.faults),
         }
+
+    def stages(self) -> dict[str, StageLatency]:
+        """Latency of each stage over the whole run, in the order of the path."""
+        return self._state.latency.whole_run_by_stage()
 
     def _conduct(self) -> None:
         name, loop = self._leading

@@ -29,17 +29,17 @@ class SceneCounter:
 
     def __call__(self, frame: Frame) -> int:
         """The number of the scene that ``frame`` belongs to; goes up at each cut and each new stream."""
-        thumbnail = _thumbnail(frame)
+        now = thumbnail(frame)
         if self._previous is not None:
-            brightness = float(thumbnail.mean() + self._previous.mean()) / 2 + 1.0
-            difference = float(np.abs(thumbnail - self._previous).mean()) / brightness
+            brightness = float(now.mean() + self._previous.mean()) / 2 + 1.0
+            difference = float(np.abs(now - self._previous).mean()) / brightness
             if frame.stream != self._stream or difference > CUT_DIFFERENCE:
                 self._scene += 1
-        self._previous, self._stream = thumbnail, frame.stream
+        self._previous, self._stream = now, frame.stream
         return self._scene
 
 
-def _thumbnail(frame: Frame) -> Float32Array:
+def thumbnail(frame: Frame) -> Float32Array:
     """``(24, 24)`` float32 in [0, 255]: the image's grey levels, speckle averaged out."""
     step = max(1, min(frame.height_px, frame.width_px) // (4 * _THUMBNAIL_PX))
     sparse = np.ascontiguousarray(frame.pixels[::step, ::step])

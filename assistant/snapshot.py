@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from assistant.contracts import Frame, GazeSample, Guidance
+from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,34 @@ class PlaneProgress:
     seen: bool
 
 
+ItemState = Literal["open", "suggested", "confirmed", "not obtainable"]
+"""Of a checklist's item: the program suggests; only a person confirms, or says that it cannot be obtained."""
+
+MarkedState = Literal["confirmed", "not obtainable", "open"]
+"""What a person may say about an item; ``open`` takes the word back."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChecklistItem:
+    """How an examination stands for one item of its checklist.
+
+    Attributes:
+        name: for people.
+        plane: the class that suggests it; None: the model has no such class, a person ticks it by hand.
+        state: see ``ItemState``.
+        seconds: of guidance that named the plane.
+        score: filtered confidence of the best frame, in [0, 1]; None before the first dwell.
+        thumbnail: ``(h, w)`` or ``(h, w, 3)`` uint8 RGB of the best frame, read-only; None before the first dwell.
+    """
+
+    name: str
+    plane: str | None
+    state: ItemState
+    seconds: float = 0.0
+    score: float | None = None
+    thumbnail: UInt8Array | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """All that a window or a test may know of a live run at one moment. Immutable; made on demand.
@@ -83,7 +111,8 @@ class Snapshot:
         fps: frames captured a second, over the last two seconds.
         guidance_fps: guidance made a second, over the last two seconds.
         counters: see there.
-        latency: by stage name, in the order of the path (``preprocess``, ``inference``, ``decision``, ``total``).
+        latency: by stage name, in the order of the path (``waiting``, ``screen``, ``preprocess``, ``inference``,
+            ``decision``, ``total``).
         planes: the examination's planes in the order of the class list, without background.
         source: name of the source.
         engine: one line about model and backend.
@@ -94,6 +123,9 @@ class Snapshot:
             without sound, 0 in the first seconds.
         narration_agreement: how well what is said fits what is shown, in [0, 1], 0.5 by chance; None while nobody
             speaks, and with models that did not learn from speech.
+        checklist: what the examination asks for, in order; without a checklist file, one item a plane.
+        disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
+            recorded, and before the rate is known.
     """
 
     number: int
@@ -117,6 +149,8 @@ class Snapshot:
     ended: bool
     sound_drift_ppm: float | None = None
     narration_agreement: float | None = None
+    checklist: tuple[ChecklistItem, ...] = ()
+    disk_s_left: float | None = None
 
 
 class SnapshotSource(Protocol):

@@ -10,8 +10,9 @@ from collections import deque
 from pathlib import Path
 
 from assistant.contracts import Clock, Frame, GazeSample, Guidance
+from assistant.examination import Examination
 from assistant.latency import LatencyLog
-from assistant.snapshot import Counters, PlaneProgress, Snapshot, SoundLevel
+from assistant.snapshot import Counters, MarkedState, PlaneProgress, Snapshot, SoundLevel
 
 NO_SIGNAL_NS = 500_000_000
 """A live source that gives no frame for so long has no signal; guidance is withdrawn."""
@@ -20,7 +21,6 @@ GAZE_VALID_NS = 200_000_000
 """How long a gaze sample is shown."""
 
 _RATE_WINDOW_NS = 2_000_000_000
-_LONGEST_STEP_NS = 500_000_000  # guidance further apart than this says nothing about the time between
 
 
 class RunState:
@@ -32,15 +32,26 @@ class RunState:
         max_guidance_age_ns: guidance older than this against the newest image is not shown.
         dwell_ns: a plane counts as seen when it was named for so long without a break.
         live: frames are due in real time, so their absence is a fault.
+        examination: keeps dwell, best frames and checklist; one of ``planes`` alone when None.
+        shadow: nothing that the model says is in a snapshot.
     """
 
     def __init__(
-        self, clock: Clock, planes: tuple[str, ...], *, max_guidance_age_ns: int, dwell_ns: int, live: bool
+        self,
+        clock: Clock,
+        planes: tuple[str, ...],
+        *,
+        max_guidance_age_ns: int,
+        dwell_ns: int,
+        live: bool,
+        examination: Examination | None = None,
+        shadow: bool = False,
     ) -> None:
         self.latency = LatencyLog()
         self._clock = clock
         self._max_guidance_age_ns = max_guidance_age_ns
-        self._dwell_ns = dwell_ns
+        self._examination = examination or Examination(planes, dwell_ns)
+        self._shadow = shadow
         self._live = live
         self._lock = threading.Lock()
         self._number = 0
@@ -55,15 +66,13 @@ class RunState:
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
         self._guidance_times_ns: deque[int] = deque(maxlen=512)
-        self._plane_ns = dict.fromkeys(planes, 0)
-        self._dwelling = ("", 0)
-        self._seen: set[str] = set()
         self._started_ns = clock.now_ns()
         self._first_capture_ns: int | None = None
         self._ended_ns: int | None = None
         self._source = self._engine = ""
         self._notices: tuple[str, ...] = ()
         self._session: Path | None = None
+        self._disk_s_left: float | None = None
 
     def describe(self, *, source: str, engine: str, notices: tuple[str, ...], session: Path | None) -> None:
         """Say once, at the start, what runs."""
@@ -90,6 +99,11 @@ class RunState:
         with self._lock:
             self._recorded += 1
 
+    def disk_room(self, seconds_left: float | None) -> None:
+        """The disk has room for so much more recording; None: not known."""
+        with self._lock:
+            self._disk_s_left = seconds_left
+
     def frame_skipped(self) -> None:
         """A newer frame came before this one was inferred."""
         with self._lock:
@@ -102,26 +116,24 @@ class RunState:
             self._faults["recording"] = f"recording lost {self._lost} frames: {reason}"
             self._number += 1
 
-    def guidance_ready(self, guidance: Guidance, previous: Guidance | None) -> None:
-        """Guidance was made; the time since the ``previous`` one counts for the plane that both name."""
+    def guidance_ready(
+        self, guidance: Guidance, previous: Guidance | None, frame: Frame | None = None, *, frozen: bool = False
+    ) -> None:
+        """Guidance was made of ``frame``; the rest as in ``Examination.guided``."""
+        self._examination.guided(guidance, previous, frame, frozen=frozen)
         with self._lock:
             self._guided += 1
             self._guidance_times_ns.append(self._clock.now_ns())
             self._guidance = guidance
             self._number += 1
-            plane = guidance.decision.plane or ""
-            continues = (
-                previous is not None
-                and (previous.stream, previous.scene) == (guidance.stream, guidance.scene)
-                and guidance.captured_ns - previous.captured_ns <= _LONGEST_STEP_NS
-                and previous.decision.plane == plane
-            )
-            if plane not in self._plane_ns or not continues or previous is None:
-                self._dwelling = (plane, guidance.captured_ns)
-                return
-            self._plane_ns[plane] += guidance.captured_ns - previous.captured_ns
-            if guidance.captured_ns - self._dwelling[1] >= self._dwell_ns:
-                self._seen.add(plane)
+
+    def mark(self, item: str, state: MarkedState) -> None:
+        """See ``Examination.mark``; the moment is now, or in lock-step the newest image's."""
+        with self._lock:
+            at_ns = self._clock.now_ns() if self._live or self._frame is None else self._frame.captured_ns
+        self._examination.mark(item, state, at_ns)
+        with self._lock:
+            self._number += 1
 
     def gaze_captured(self, sample: GazeSample) -> None:
         """The observer looked somewhere."""
@@ -164,6 +176,13 @@ class RunState:
             self._faults["inference"] = message
             self._number += 1
 
+    def stepped_down(self, engine: str, notices: tuple[str, ...]) -> None:
+        """A smaller model took over: ``engine`` is the line about it; ``notices`` are shown until the end."""
+        with self._lock:
+            self._engine = engine
+            self._notices = tuple(dict.fromkeys(self._notices + notices))
+            self._number += 1
+
     @property
     def faults(self) -> tuple[str, ...]:
         """What went wrong so far."""
@@ -194,13 +213,16 @@ class RunState:
 
     @property
     def seconds_per_plane(self) -> dict[str, float]:
-        """Seconds of guidance that named each plane."""
-        with self._lock:
-            return {plane: round(time_ns / 1e9, 3) for plane, time_ns in self._plane_ns.items()}
+        """Seconds of guidance that named each plane; empty in shadow mode."""
+        return {} if self._shadow else {each.plane: round(each.seconds, 3) for each in self._examination.planes()}
 
     def snapshot(self) -> Snapshot:
         """The state now, as a window may show it."""
         latency = self.latency.recent()
+        checklist = self._examination.checklist(hidden=self._shadow)
+        planes = self._examination.planes()
+        if self._shadow:
+            planes = tuple(PlaneProgress(each.plane, 0.0, seen=False) for each in planes)
         with self._lock:
             now_ns = self._clock.now_ns() if self._ended_ns is None else self._ended_ns
             frame, guidance = self._frame, self._guidance
@@ -209,7 +231,7 @@ class RunState:
             faults = tuple(self._faults.values())
             if no_signal:
                 faults = (f"no signal from {self._source}", *faults)
-            if no_signal or not self._may_show(guidance, frame):
+            if self._shadow or no_signal or not self._may_show(guidance, frame):
                 guidance = None
             gaze = self._gaze
             if gaze is not None and (not gaze.valid or now_ns - gaze.captured_ns > GAZE_VALID_NS) and self._live:
@@ -230,10 +252,7 @@ class RunState:
                 guidance_fps=_rate(self._guidance_times_ns, now_ns),
                 counters=self._counters(),
                 latency=latency,
-                planes=tuple(
-                    PlaneProgress(plane, time_ns / 1e9, plane in self._seen)
-                    for plane, time_ns in self._plane_ns.items()
-                ),
+                planes=planes,
                 source=self._source,
                 engine=self._engine,
                 notices=self._notices,
@@ -241,6 +260,8 @@ class RunState:
                 ended=self._ended_ns is not None,
                 sound_drift_ppm=self._sound_drift_ppm,
                 narration_agreement=self._agreement,
+                disk_s_left=self._disk_s_left if self._ended_ns is None else None,
+                checklist=checklist,
             )
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:

@@ -20,8 +20,8 @@ packages="xvfb xauth fonts-dejavu-core libxcb-icccm4 libxcb-keysyms1 libxcb-curs
     libportaudio2 espeak-ng"
 if [ "$what" = dev ]; then
     # The tests stream with a real ffmpeg, speak into a real sound server, and press real keys. The compiler is for the
-    # checksums of OpenIGTLink (crcmod comes as source).
-    packages="$packages gcc libc6-dev python3-dev ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool"
+    # checksums of OpenIGTLink (crcmod comes as source). The last one compiles the translations of the window.
+    packages="$packages gcc libc6-dev python3-dev ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool qt6-l10n-tools"
 fi
 if command -v dpkg-query >/dev/null; then
     missing=

@@ -26,6 +26,7 @@ from trainer.config import TrainConfig
 from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_of
 from trainer.encoders import GuidanceNetwork, VideoSpeech, network_input
 from trainer.evaluate import Evaluation, load_network
+from trainer.familiarity import measure_familiarity
 from trainer.model_card import model_card
 from trainer.onnx_files import run_onnx, to_onnx
 from trainer.quantise import Loss, Quantiser, relative_error, search
@@ -130,6 +131,13 @@ def export(
                 dataset, config, evaluation, cost, "gaze_logits" in outputs, training_data, _teacher(weights)
             ),
             extra_files=extra,
+            familiarity=measure_familiarity(
+                train.pixels,
+                labelled_of(dataset.split.validation, dataset, config).pixels,
+                dataset.preprocessing,
+                files[config.export.precisions[-1]],
+                config.threads,
+            ),
         )
     return Exported(bundle, cost)
 

@@ -15,14 +15,24 @@ from types import FrameType, TracebackType
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop
 from PyQt6.QtWidgets import QApplication
 
+from assistant.contracts import Frame
 from assistant.errors import SonocueError
 from assistant.snapshot import SnapshotSource
 from ui.display import require_display
+from ui.heatmap_mode import HeatmapMode
+from ui.translation import choose_language
 from ui.window import STOP_DEADLINE_NS, Window
 
 
 def run_window(
-    run: SnapshotSource, *, title: str, seconds: float | None = None, screenshot: Path | None = None
+    run: SnapshotSource,
+    *,
+    title: str,
+    seconds: float | None = None,
+    screenshot: Path | None = None,
+    heatmap: HeatmapMode = "always",
+    language: str | None = None,
+    on_painted: Callable[[Frame], None] | None = None,
 ) -> None:
     """Show ``run`` until the user closes the window, the time is over, or a signal asks to stop; then stop the run.
 
@@ -33,6 +43,9 @@ def run_window(
         title: of the window.
         seconds: stop the run so long after its first image.
         screenshot: save here the last picture of the window with live guidance (PNG).
+        heatmap: when the predicted gaze lies over the image, until a key says otherwise.
+        language: of the words; the system's when None. Where Qt's application runs already, its language stays.
+        on_painted: called with each image once it is painted and handed to the screen; by measurements.
 
     Raises:
         SonocueError: there is no screen, the run did not end in time after it was asked to, or the screenshot cannot
@@ -40,14 +53,16 @@ def run_window(
     """
     try:
         # Qt wants one application a process, alive as long as any widget.
-        application = QCoreApplication.instance() or _new_application()
+        application = QCoreApplication.instance() or new_application(language)
         window = Window(
             run,
             title=title,
             seconds=seconds,
             closes_itself=seconds is not None or screenshot is not None,
             keeps_screenshot=screenshot is not None,
+            heatmap=heatmap,
         )
+        window.tell_when_painted(on_painted)
         try:
             _show_until_finished(window)
         finally:
@@ -65,9 +80,12 @@ def run_window(
         keeper.save(screenshot)
 
 
-def _new_application() -> QApplication:
+def new_application(language: str | None) -> QApplication:
+    """Qt's application, in a language. Raises ``ConfigError`` when there is no screen."""
     require_display()
-    return QApplication(["sonocue"])
+    application = QApplication(["sonocue"])
+    choose_language(application, language)
+    return application
 
 
 def _show_until_finished(window: Window) -> None:
@@ -76,17 +94,17 @@ def _show_until_finished(window: Window) -> None:
     screen = window.screen()
     if screen is not None:  # where no window manager makes it large
         window.resize(screen.availableSize())
-    with _signals_also_stop(window), _first_defect_ends(loop):
+    with signals_also_stop(window.stop), first_defect_ends(loop):
         window.showMaximized()
         window.start()
         loop.exec()
 
 
 @contextmanager
-def _signals_also_stop(window: Window) -> Iterator[None]:
+def signals_also_stop(stop_window: Callable[[], object]) -> Iterator[None]:
     """SIGINT and SIGTERM close the window as the key does, after whoever handled them before.
 
-    Python runs a handler only between its own instructions; the window's timer brings it there 60 times a second.
+    Python runs a handler only between its own instructions; a window's timer brings it there many times a second.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -94,7 +112,7 @@ def _signals_also_stop(window: Window) -> Iterator[None]:
         handler = before[signal.Signals(number)]
         if callable(handler) and handler is not signal.default_int_handler:
             handler(number, frame)
-        window.stop()
+        stop_window()
 
     for number in before:
         signal.signal(number, stop)
@@ -106,7 +124,7 @@ def _signals_also_stop(window: Window) -> Iterator[None]:
 
 
 @contextmanager
-def _first_defect_ends(loop: QEventLoop) -> Iterator[None]:
+def first_defect_ends(loop: QEventLoop) -> Iterator[None]:
     """An exception in our own code that Qt called ends the loop and is raised here.
 
     By default PyQt aborts the process, which would cut the recording off; so the run is stopped properly instead.

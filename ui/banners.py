@@ -7,6 +7,7 @@ from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPo
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from ui import theme
+from ui.translation import translate
 from ui.words import Banner
 
 _INK = {"fault": theme.FAULT, "caution": theme.CAUTION, "info": theme.ACCENT}
@@ -21,14 +22,14 @@ class Banners(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Remarks: none")
+        self.setAccessibleName(_spoken(()))
         self._banners: tuple[Banner, ...] = ()
 
     def show_banners(self, banners: tuple[Banner, ...]) -> None:
         """Repaints, and asks for room, when the words have changed."""
         if banners != self._banners:
             self._banners = banners
-            self.setAccessibleName("Remarks: " + ("; ".join(f"{said.word}: {said.text}" for said in banners) or "none"))
+            self.setAccessibleName(_spoken(banners))
             self._fit_height()
             self.update()
 
@@ -52,8 +53,8 @@ class Banners(QWidget):
             ink = _INK[said.severity]
             _shape(painter, said.severity, QPointF(1.5 * unit, row.center().y()), 0.75 * unit, ink)
             word = QRectF(2.9 * unit, row.top(), self._word_width() - 2.9 * unit, row.height())
-            theme.write(painter, word, said.word, ink, 1.05 * unit, bold=True)
-            theme.lettering(painter, 1.05 * unit)
+            theme.write(painter, word, said.word, ink, 1.4 * unit, bold=True)
+            theme.lettering(painter, 1.4 * unit)
             painter.setPen(theme.TEXT)
             painter.drawText(self._text_area(row), _WRAPPED, said.text)
             top += height
@@ -64,7 +65,7 @@ class Banners(QWidget):
             self.setFixedHeight(height)
 
     def _word_width(self) -> float:
-        return 8.2 * theme.em(self)
+        return 10.4 * theme.em(self)
 
     def _text_area(self, row: QRectF) -> QRectF:
         return row.adjusted(self._word_width(), 0, -1.2 * theme.em(self), 0)
@@ -72,7 +73,7 @@ class Banners(QWidget):
     def _heights(self) -> list[float]:
         unit = theme.em(self)
         font = QFont(self.font())
-        font.setPixelSize(max(round(1.05 * unit), 1))
+        font.setPixelSize(max(round(1.4 * unit), 1))
         metrics = QFontMetricsF(font)
         room = self._text_area(QRectF(0, 0, max(self.width(), 30 * unit), MAX_LINES * metrics.lineSpacing()))
         heights = []
@@ -80,6 +81,11 @@ class Banners(QWidget):
             needed = metrics.boundingRect(room, _WRAPPED, said.text).height()
             heights.append(min(needed, room.height()) + 1.4 * unit)
         return heights
+
+
+def _spoken(banners: tuple[Banner, ...]) -> str:
+    words = "; ".join(f"{said.word}: {said.text}" for said in banners)
+    return translate("Panels", "Remarks: {words}").format(words=words or translate("Panels", "none"))
 
 
 def _shape(painter: QPainter, severity: str, centre: QPointF, radius: float, ink: QColor) -> None:

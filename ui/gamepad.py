@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, QSocketNotifier, QTimer
+from PyQt6.QtCore import QT_TRANSLATE_NOOP, QObject, QSocketNotifier, QTimer
 
 from assistant.steering import Steerable, SteerCommand
 
@@ -26,7 +26,7 @@ BUTTONS: Mapping[int, SteerCommand] = {
     LEFT_BUMPER: SteerCommand(depth_step_mm=-10.0),
     RIGHT_BUMPER: SteerCommand(depth_step_mm=10.0),
 }
-GAMEPAD_HELP = "Sticks slide, sweep, tilt, turn; triggers press"
+GAMEPAD_HELP = QT_TRANSLATE_NOOP("Keys", "Sticks slide, sweep, tilt, turn; triggers press")
 
 _PERIOD_MS = 33
 _DEAD = 0.15

@@ -10,7 +10,8 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from assistant.snapshot import Snapshot
 from ui import theme
-from ui.words import DISCLAIMER, elapsed
+from ui.translation import translate
+from ui.words import LOW_DISK_S, disclaimer, elapsed, room
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,30 +20,48 @@ class _Shown:
     recording: bool = False
     ended: bool = False
     clock: str = elapsed(0)
+    room: str = ""
+    room_is_low: bool = False
+    frozen: str = ""
 
     @property
     def words(self) -> str:
         if self.ended:
-            return "Ended"
-        return "Recording" if self.recording else "Not recording"
+            return translate("Words", "Ended")
+        return translate("Panels", "Recording") if self.recording else translate("Panels", "Not recording")
 
 
 class Header(QWidget):
-    """Title and source on the left, the disclaimer, and the recording state on the right."""
+    """Title and source on the left; the disclaimer, whether the image is held, and the recording state on the right."""
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(f"{title}. {DISCLAIMER}")
+        self.setAccessibleName(f"{title}. {disclaimer()}")
         self._title = title
         self._shown = _Shown()
 
-    def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Repaints when the second, the source or the recording state has changed."""
-        shown = _Shown(snapshot.source, snapshot.recording, snapshot.ended, elapsed(snapshot.elapsed_s))
+    def show_snapshot(self, snapshot: Snapshot, *, frozen_s: float | None = None) -> None:
+        """Repaints when a shown second, the source or the recording state has changed.
+
+        Args:
+            snapshot: of the run.
+            frozen_s: for how long the shown image is held; None: it is live.
+        """
+        left_s = snapshot.disk_s_left if snapshot.recording else None
+        shown = _Shown(
+            snapshot.source,
+            snapshot.recording,
+            snapshot.ended,
+            elapsed(snapshot.elapsed_s),
+            "" if left_s is None else translate("Panels", "room for {time}").format(time=room(left_s)),
+            left_s is not None and left_s < LOW_DISK_S,
+            "" if frozen_s is None else translate("Panels", "Frozen {time}").format(time=elapsed(frozen_s)[2:]),
+        )
         if shown != self._shown:
             self._shown = shown
-            self.setAccessibleDescription(f"{shown.source}, {shown.words}, {shown.clock}")
+            spoken = (shown.source, shown.words, shown.clock, shown.room, shown.frozen)
+            self.setAccessibleDescription(", ".join(part for part in spoken if part))
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -61,13 +80,18 @@ class Header(QWidget):
         title_width = theme.write(painter, title, self._title, theme.TEXT, 1.3 * unit, bold=True)
 
         state_width = self._paint_state(painter, area, unit)
-        badge_width = theme.lettering(painter, 0.95 * unit, bold=True).horizontalAdvance(DISCLAIMER) + 2.0 * unit
-        badge = QRectF(area.right() - state_width - 1.0 * unit - badge_width, area.top(), badge_width, area.height())
+        right = area.right() - state_width - 1.0 * unit
+        if shown.frozen:
+            right -= _frozen_pill(
+                painter, QRectF(area.left(), area.top(), right - area.left(), area.height()), shown.frozen, unit
+            )
+        badge_width = theme.lettering(painter, 0.95 * unit, bold=True).horizontalAdvance(disclaimer()) + 2.0 * unit
+        badge = QRectF(right - badge_width, area.top(), badge_width, area.height())
         outline = badge.adjusted(0, 0.7 * unit, 0, -0.7 * unit)
         painter.setPen(QPen(theme.CAUTION, 0.1 * unit))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(outline, 0.95 * unit, 0.95 * unit)
-        theme.write(painter, badge, DISCLAIMER, theme.CAUTION, 0.95 * unit, bold=True, align=theme.CENTRE)
+        theme.write(painter, badge, disclaimer(), theme.CAUTION, 0.95 * unit, bold=True, align=theme.CENTRE)
 
         source = QRectF(title)
         source.setLeft(title.left() + title_width + 1.2 * unit)
@@ -78,8 +102,13 @@ class Header(QWidget):
         """A full red dot while recording, an empty ring otherwise, with words and time. Returns its width."""
         shown = self._shown
         clock_width = theme.lettering(painter, 1.15 * unit, bold=True).horizontalAdvance("0:00:00") + 0.4 * unit
-        words_width = theme.lettering(painter, 1.0 * unit, bold=True).horizontalAdvance(shown.words) + 1.0 * unit
-        width = 2.1 * unit + words_width + clock_width + 0.6 * unit
+        words_width = theme.lettering(painter, 1.15 * unit, bold=True).horizontalAdvance(shown.words) + 1.0 * unit
+        room_width = (
+            theme.lettering(painter, 0.9 * unit, bold=shown.room_is_low).horizontalAdvance(shown.room) + 1.0 * unit
+            if shown.room
+            else 0.0
+        )
+        width = 2.1 * unit + words_width + clock_width + 0.6 * unit + room_width
         pill = QRectF(area.right() - width, area.top() + 0.5 * unit, width, area.height() - 1.0 * unit)
         live = shown.recording and not shown.ended
         theme.card(painter, pill, 0.5 * unit, theme.FAULT_GROUND if live else theme.SURFACE)
@@ -87,10 +116,25 @@ class Header(QWidget):
         painter.setPen(QPen(theme.FAULT if live else theme.MUTED, 0.15 * unit))
         painter.drawEllipse(QPointF(pill.left() + 1.2 * unit, pill.center().y()), 0.42 * unit, 0.42 * unit)
         words = pill.adjusted(2.1 * unit, 0, 0, 0)
-        theme.write(painter, words, shown.words, theme.TEXT if live else theme.MUTED, 1.0 * unit, bold=True)
-        clock = pill.adjusted(0, 0, -0.7 * unit, 0)
+        theme.write(painter, words, shown.words, theme.TEXT if live else theme.MUTED, 1.15 * unit, bold=True)
+        ink = theme.CAUTION if shown.room_is_low else theme.MUTED
+        left = pill.adjusted(0, 0, -0.7 * unit, 0)
+        theme.write(painter, left, shown.room, ink, 0.9 * unit, bold=shown.room_is_low, align=theme.RIGHT)
+        clock = pill.adjusted(0, 0, -0.7 * unit - room_width, 0)
         theme.write(painter, clock, shown.clock, theme.TEXT, 1.15 * unit, bold=True, align=theme.RIGHT)
         return width
+
+
+def _frozen_pill(painter: QPainter, area: QRectF, words: str, unit: int) -> float:
+    """Two bars, as on a player's pause key, and for how long, at the right end of ``area``. Returns its width."""
+    width = theme.lettering(painter, 1.15 * unit, bold=True).horizontalAdvance(words) + 3.2 * unit
+    pill = QRectF(area.right() - width, area.top() + 0.5 * unit, width, area.height() - 1.0 * unit)
+    theme.card(painter, pill, 0.5 * unit, theme.FROZEN_GROUND)
+    for step in (0.9, 1.5):
+        bar = QRectF(pill.left() + step * unit, pill.center().y() - 0.55 * unit, 0.35 * unit, 1.1 * unit)
+        theme.card(painter, bar, 0.08 * unit, theme.FROZEN)
+    theme.write(painter, pill.adjusted(2.3 * unit, 0, 0, 0), words, theme.FROZEN, 1.15 * unit, bold=True)
+    return width + 1.0 * unit
 
 
 def _sector(painter: QPainter, apex: QPointF, radius: float) -> None:

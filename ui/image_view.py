@@ -7,6 +7,9 @@ done once a frame (OpenCV), so that painting is a copy, and a repaint for any ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import ceil, floor
+
 import cv2
 import numpy as np
 from PyQt6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
@@ -17,6 +20,7 @@ from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 from assistant.snapshot import Snapshot
 from ui import theme
 from ui.colormap import heat_picture
+from ui.translation import translate
 
 SURROUND = QColor("#000000")
 
@@ -26,17 +30,20 @@ class ImageView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Ultrasound image")
+        self.setAccessibleName(translate("Panels", "Ultrasound image"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.on_painted: Callable[[Frame], None] = lambda _: None
         self._frame: Frame | None = None
         self._guidance: Guidance | None = None
         self._gaze: GazeSample | None = None
         self._heatmap_on = True
         self._overlays_on = True
+        self._opacity = 1.0
         self._picture: QImage | None = None
         self._heat: QImage | None = None
         self._heat_colours: UInt8Array | None = None
+        self._heat_tinted: UInt8Array | None = None
         self._heat_at_px = QPoint()
         # QImage borrows the memory of these arrays.
         self._picture_pixels: UInt8Array | None = None
@@ -68,6 +75,7 @@ class ImageView(QWidget):
         if snapshot.guidance is not self._guidance:
             gaze_map = snapshot.guidance.gaze_map if snapshot.guidance else None
             self._heat_colours = None if gaze_map is None else heat_picture(gaze_map)
+            self._tint()
         new_frame = snapshot.frame is not self._frame
         new_heat = snapshot.guidance is not self._guidance
         new_gaze = snapshot.gaze != self._gaze
@@ -86,6 +94,20 @@ class ImageView(QWidget):
         """Show or hide the heatmap, and all that lies over the image."""
         self._heatmap_on, self._overlays_on = heatmap, overlays
         self.update()
+
+    def set_opacity(self, share: float) -> None:
+        """Paint the heatmap with this share of its strongest paint."""
+        if share != self._opacity:
+            self._opacity = share
+            self._tint()
+            self._scale_heat()
+            self.update()
+
+    def _tint(self) -> None:
+        """Premultiplied colours fade evenly; done on the small map, where it costs nothing."""
+        self._heat_tinted = self._heat_colours
+        if self._heat_colours is not None and self._opacity < 1.0:
+            self._heat_tinted = np.rint(self._heat_colours * np.float32(self._opacity)).astype(np.uint8)
 
     def _scale_picture(self) -> None:
         if self._frame is None:
@@ -106,7 +128,7 @@ class ImageView(QWidget):
     def _scale_heat(self) -> None:
         """Only what lies wholly inside ``gaze_rect_px`` is coloured."""
         self._heat = self._heat_pixels = None
-        if self._guidance is None or self._frame is None or self._heat_colours is None:
+        if self._guidance is None or self._frame is None or self._heat_tinted is None:
             return
         area = self.image_rect()
         across, down = area.width() / self._frame.width_px, area.height() / self._frame.height_px
@@ -117,7 +139,7 @@ class ImageView(QWidget):
         ).astype(int)
         if x1 <= x0 or y1 <= y0:
             return
-        scaled = cv2.resize(self._heat_colours, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_LINEAR)
+        scaled = cv2.resize(self._heat_tinted, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_LINEAR)
         self._heat_pixels = scaled.astype(np.uint8, copy=False)
         layout = QImage.Format.Format_ARGB32_Premultiplied
         self._heat = _borrowed(self._heat_pixels, layout, self.devicePixelRatioF())
@@ -127,6 +149,13 @@ class ImageView(QWidget):
         """Device pixels to the widget's own, rounded outwards."""
         ratio = self.devicePixelRatioF()
         return QRectF(area.x() / ratio, area.y() / ratio, area.width() / ratio, area.height() / ratio).toAlignedRect()
+
+    def _wholly_inside(self, area: QRect) -> QRect:
+        """Device pixels to the widget's own, rounded inwards: what the image is sure to cover at any scaling."""
+        ratio = self.devicePixelRatioF()
+        left, top = ceil(area.x() / ratio), ceil(area.y() / ratio)
+        right, bottom = floor((area.x() + area.width()) / ratio), floor((area.y() + area.height()) / ratio)
+        return QRect(left, top, right - left, bottom - top)
 
     def resizeEvent(self, a0: QResizeEvent | None) -> None:
         """Fit the image to the new room."""
@@ -139,14 +168,13 @@ class ImageView(QWidget):
         painter = theme.painter_of(self)
         if self._frame is None or self._picture is None:
             painter.fillRect(self.rect(), SURROUND)
-            theme.write(
-                painter, QRectF(self.rect()), "Waiting for video", theme.MUTED, 1.6 * theme.em(self), align=theme.CENTRE
-            )
+            waiting = translate("Words", "Waiting for video")
+            theme.write(painter, QRectF(self.rect()), waiting, theme.MUTED, 1.6 * theme.em(self), align=theme.CENTRE)
             return
         area = self.image_rect()
         ratio = self.devicePixelRatioF()
         exposed = a0.region() if a0 is not None else QRegion(self.rect())
-        painter.setClipRegion(exposed.subtracted(QRegion(self._logical(area))))
+        painter.setClipRegion(exposed.subtracted(QRegion(self._wholly_inside(area))))
         painter.fillRect(self.rect(), SURROUND)
         painter.setClipping(False)
         painter.drawImage(QPointF(area.topLeft()) / ratio, self._picture)
@@ -154,6 +182,7 @@ class ImageView(QWidget):
             painter.drawImage(QPointF(self._heat_at_px) / ratio, self._heat)
         if self._overlays_on and self._gaze is not None and self._gaze.valid:
             self._paint_gaze(painter, area, self._gaze, self._frame)
+        self.on_painted(self._frame)
 
     def _paint_gaze(self, painter: QPainter, area: QRect, gaze: GazeSample, frame: Frame) -> None:
         """A ring where the observer looks: white on dark, to be seen on any ground, and open in the middle."""

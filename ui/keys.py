@@ -7,16 +7,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtCore import QT_TRANSLATE_NOOP, QEvent, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from ui import theme
 from ui.gamepad import GAMEPAD_HELP
 from ui.steering import MOUSE_HELP, STEERING_KEYS
+from ui.translation import translate
 
 _ROW_EM = 2.3
-_ARROWS = {"Left": "\u2190", "Right": "\u2192", "Up": "\u2191", "Down": "\u2193"}
+_COLUMN_EM = 33
+_ONE_COLUMN = 12
+_SYMBOLS = {
+    "Left": "\u2190",
+    "Right": "\u2192",
+    "Up": "\u2191",
+    "Down": "\u2193",
+    "Shift+Up": "\u21e7\u2191",
+    "Shift+Down": "\u21e7\u2193",
+    "Return": "\u21b5",
+}
+_KEY_NAMES = {
+    "Space": QT_TRANSLATE_NOOP("Keys", "Space"),
+    "PgDown": QT_TRANSLATE_NOOP("Keys", "PgDown"),
+    "Mouse": QT_TRANSLATE_NOOP("Keys", "Mouse"),
+    "Gamepad": QT_TRANSLATE_NOOP("Keys", "Gamepad"),
+}
+
+
+def key_name(key: str) -> str:
+    """What stands on the key."""
+    return _SYMBOLS.get(key) or translate("Keys", _KEY_NAMES.get(key, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +51,7 @@ class Action:
         label: one or two words beside the key.
         explanation: one sentence for the help.
         switch: it turns something on and off.
+        starts_on: where a switch stands at first.
     """
 
     name: str
@@ -36,16 +59,79 @@ class Action:
     label: str
     explanation: str
     switch: bool = False
+    starts_on: bool = True
 
 
 ACTIONS = (
-    Action("heatmap", ("H",), "Heatmap", "Show or hide the predicted gaze over the image", switch=True),
-    Action("overlays", ("O",), "Overlays", "Show or hide all that is drawn over the image", switch=True),
-    Action("still", ("S",), "Save still", "Save the bare image and the window as PNG files"),
-    Action("fullscreen", ("F",), "Full screen", "Enter or leave full screen"),
-    Action("help", ("?", "F1"), "Keys", "Show or hide this list"),
-    Action("stop", ("Q", "Esc"), "Stop", "End the run properly and close the window"),
+    Action(
+        "freeze",
+        ("Space", "PgDown"),
+        QT_TRANSLATE_NOOP("Keys", "Freeze"),
+        QT_TRANSLATE_NOOP("Keys", "Hold the image; recording goes on (foot pedal too)"),
+        switch=True,
+        starts_on=False,
+    ),
+    Action(
+        "heatmap",
+        ("H",),
+        QT_TRANSLATE_NOOP("Keys", "Heatmap"),
+        QT_TRANSLATE_NOOP("Keys", "Predicted gaze: always, only while frozen, off"),
+    ),
+    Action(
+        "overlays",
+        ("O",),
+        QT_TRANSLATE_NOOP("Keys", "Overlays"),
+        QT_TRANSLATE_NOOP("Keys", "Show or hide all that is drawn over the image"),
+        switch=True,
+    ),
+    Action(
+        "still",
+        ("S",),
+        QT_TRANSLATE_NOOP("Keys", "Save still"),
+        QT_TRANSLATE_NOOP("Keys", "Save the bare image and the window as PNG"),
+    ),
+    Action(
+        "fullscreen",
+        ("F",),
+        QT_TRANSLATE_NOOP("Keys", "Full screen"),
+        QT_TRANSLATE_NOOP("Keys", "Enter or leave full screen"),
+    ),
+    Action("help", ("?", "F1"), QT_TRANSLATE_NOOP("Keys", "Keys"), QT_TRANSLATE_NOOP("Keys", "Show or hide this list")),
+    Action(
+        "stop",
+        ("Q", "Esc"),
+        QT_TRANSLATE_NOOP("Keys", "Stop"),
+        QT_TRANSLATE_NOOP("Keys", "End the run properly and close the window"),
+    ),
 )
+"""In the footer."""
+
+HEAT_ACTIONS = (
+    Action("fainter", ("[",), QT_TRANSLATE_NOOP("Keys", "Fainter"), QT_TRANSLATE_NOOP("Keys", "Fainter heatmap")),
+    Action("stronger", ("]",), QT_TRANSLATE_NOOP("Keys", "Stronger"), QT_TRANSLATE_NOOP("Keys", "Stronger heatmap")),
+)
+"""Beside the heatmap's scale."""
+
+CHECKLIST_ACTIONS = (
+    Action(
+        "confirm",
+        ("Return", "Enter"),
+        QT_TRANSLATE_NOOP("Keys", "Confirm"),
+        QT_TRANSLATE_NOOP("Keys", "Confirm the chosen item of the checklist"),
+    ),
+    Action(
+        "not obtainable",
+        ("N",),
+        QT_TRANSLATE_NOOP("Keys", "Not obtainable"),
+        QT_TRANSLATE_NOOP("Keys", "Mark the chosen item as not obtainable"),
+    ),
+    Action("undo", ("U",), QT_TRANSLATE_NOOP("Keys", "Undo"), QT_TRANSLATE_NOOP("Keys", "Take back the last mark")),
+)
+"""Below the checklist, where the run keeps one."""
+
+CHOOSING_KEYS = ("Up", "Down")
+CHOOSING_KEYS_WHILE_STEERING = ("Shift+Up", "Shift+Down")
+CHOOSING_HELP = QT_TRANSLATE_NOOP("Keys", "Choose an item of the checklist")
 
 
 def keycap(painter: QPainter, area: QRectF, key: str, unit: int, *, lit: bool = False) -> None:
@@ -56,25 +142,42 @@ def keycap(painter: QPainter, area: QRectF, key: str, unit: int, *, lit: bool = 
 
 
 class KeyButton(QAbstractButton):
-    """A key and what it does; can be clicked, and reached with Tab."""
+    """A key and what it does; can be clicked, and reached with Tab, where Space presses it."""
 
     def __init__(self, action: Action, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.action = action
+        self._state = ""
         self.setCheckable(action.switch)
-        self.setChecked(action.switch)
-        self.setText(action.label)
-        self.setToolTip(action.explanation)
-        self.setAccessibleName(f"{action.label}, key {' or '.join(action.keys)}")
-        self.setAccessibleDescription(action.explanation)
+        self.setChecked(action.switch and action.starts_on)
+        self.setText(translate("Keys", action.label))
+        self.setToolTip(translate("Keys", action.explanation))
+        self.setAccessibleDescription(translate("Keys", action.explanation))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self.toggled.connect(self._name)
+        self._name()
+
+    def show_state(self, state: str) -> None:
+        """Say in a word how things stand; for an action that has more states than on and off."""
+        if state != self._state:
+            self._state = state
+            self._name()
+            self.updateGeometry()
+            self.update()
+
+    def event(self, e: QEvent | None) -> bool:
+        """The space bar belongs to the button that has the focus before it belongs to the window."""
+        if isinstance(e, QKeyEvent) and e.type() == QEvent.Type.ShortcutOverride and e.key() == Qt.Key.Key_Space:
+            e.accept()
+            return True
+        return super().event(e)
 
     def sizeHint(self) -> QSize:
-        """Key, words, and the word for on or off where it is a switch."""
+        """Key, words, and the word for the state where there is one."""
         unit = theme.em(self)
-        width = self.fontMetrics().horizontalAdvance(self._words("off"))
-        return QSize(round(2.9 * unit + 0.95 * width), round(2.3 * unit))
+        width = max(self.fontMetrics().horizontalAdvance(words) for words in self._all_words())
+        return QSize(round(self._cap_width() + (1.2 if width else 0.6) * unit + 0.92 * width), round(2.3 * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Key and words, a line around them while it has the focus."""
@@ -82,18 +185,34 @@ class KeyButton(QAbstractButton):
         painter = theme.painter_of(self)
         area = QRectF(self.rect())
         if self.underMouse() or self.hasFocus():
-            theme.card(painter, area.adjusted(1, 0.2 * unit, -1, -0.2 * unit), 0.4 * unit, theme.SURFACE)
+            theme.card(painter, area.adjusted(1, 0.2 * unit, -1, -0.2 * unit), 0.4 * unit, theme.RAISED)
         if self.hasFocus():
             painter.setPen(QPen(theme.ACCENT, 0.12 * unit))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(area.adjusted(1, 0.25 * unit, -2, -0.25 * unit), 0.4 * unit, 0.4 * unit)
-        cap = QRectF(0.5 * unit, area.center().y() - 0.7 * unit, 1.4 * unit, 1.4 * unit)
-        keycap(painter, cap, self.action.keys[0], unit, lit=self.isChecked())
-        words = area.adjusted(2.4 * unit, 0, 0, 0)
-        theme.write(painter, words, self._words("on" if self.isChecked() else "off"), theme.MUTED, 0.9 * unit)
+        cap = QRectF(0.3 * unit, area.center().y() - 0.7 * unit, self._cap_width(), 1.4 * unit)
+        keycap(painter, cap, key_name(self.action.keys[0]), unit, lit=self.isChecked())
+        words = area.adjusted(cap.right() + 0.4 * unit, 0, 0, 0)
+        theme.write(painter, words, self._words(), theme.TEXT if self.hasFocus() else theme.MUTED, 0.9 * unit)
 
-    def _words(self, state: str) -> str:
-        return f"{self.text()} {state}" if self.action.switch else self.text()
+    def _cap_width(self) -> float:
+        return (1.4 + 0.55 * (len(key_name(self.action.keys[0])) - 1)) * theme.em(self)
+
+    def _on_off(self, on: bool) -> str:
+        return translate("Keys", "on") if on else translate("Keys", "off")
+
+    def _words(self) -> str:
+        state = self._on_off(self.isChecked()) if self.action.switch else self._state
+        return f"{self.text()} {state}" if state else self.text()
+
+    def _all_words(self) -> list[str]:
+        if self.action.switch:
+            return [f"{self.text()} {self._on_off(on)}" for on in (False, True)]
+        return [self._words()]
+
+    def _name(self) -> None:
+        names = " / ".join(key_name(key) for key in self.action.keys)
+        self.setAccessibleName(translate("Keys", "{words}, key {keys}").format(words=self._words(), keys=names))
 
 
 class Footer(QWidget):
@@ -102,7 +221,7 @@ class Footer(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Keys")
+        self.setAccessibleName(translate("Keys", "Keys"))
         self.buttons = {action.name: KeyButton(action, self) for action in ACTIONS}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -138,26 +257,35 @@ class KeyHelp(QWidget):
 
     Args:
         parent: the window.
-        steering: the source can be steered: its keys stand in the list too.
+        marking: the run keeps a checklist: its keys stand in the list too.
+        steering: the source can be steered: and so do its keys.
         gamepad: and there is a gamepad.
     """
 
-    def __init__(self, parent: QWidget, *, steering: bool = False, gamepad: bool = False) -> None:
+    def __init__(
+        self, parent: QWidget, *, marking: bool = False, steering: bool = False, gamepad: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._rows = [(action.keys, action.explanation) for action in ACTIONS]
+        actions = (*ACTIONS, *HEAT_ACTIONS, *(CHECKLIST_ACTIONS if marking else ()))
+        rows = [(action.keys, action.explanation) for action in actions]
+        if marking:
+            rows.append((CHOOSING_KEYS_WHILE_STEERING if steering else CHOOSING_KEYS, CHOOSING_HELP))
         if steering:
-            self._rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
-            self._rows.append((("Mouse",), MOUSE_HELP))
+            rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
+            rows.append((("Mouse",), MOUSE_HELP))
         if gamepad:
-            self._rows.append((("Gamepad",), GAMEPAD_HELP))
-        self.setAccessibleName("Keys")
-        self.setAccessibleDescription("; ".join(f"{' or '.join(keys)}: {says}" for keys, says in self._rows))
+            rows.append((("Gamepad",), GAMEPAD_HELP))
+        self._rows = [(keys, translate("Keys", explanation)) for keys, explanation in rows]
+        self._columns = 1 if len(self._rows) <= _ONE_COLUMN else 2
+        self.setAccessibleName(translate("Keys", "Keys"))
+        spoken = (f"{' / '.join(map(key_name, keys))}: {says}" for keys, says in self._rows)
+        self.setAccessibleDescription("; ".join(spoken))
         self.hide()
 
     def sizeHint(self) -> QSize:
-        """A heading and a row an action."""
+        """A heading and a row an action, in two columns when there are many."""
         unit = theme.em(self)
-        return QSize(36 * unit, round((5.2 + _ROW_EM * len(self._rows)) * unit))
+        return QSize(round(_COLUMN_EM * self._columns * unit), round((5.2 + _ROW_EM * self._rows_a_column()) * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Keys on the left, sentences on the right."""
@@ -170,13 +298,29 @@ class KeyHelp(QWidget):
         painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 0.8 * unit, 0.8 * unit)
         inner = area.adjusted(1.8 * unit, 1.3 * unit, -1.8 * unit, -1.3 * unit)
         heading = QRectF(inner.left(), inner.top(), inner.width(), 1.8 * unit)
-        theme.write(painter, heading, "Keys", theme.TEXT, 1.4 * unit, bold=True)
+        theme.write(painter, heading, translate("Keys", "Keys"), theme.TEXT, 1.4 * unit, bold=True)
+        width = inner.width() / self._columns
         for number, (keys, explanation) in enumerate(self._rows):
-            row = QRectF(inner.left(), heading.bottom() + (0.7 + _ROW_EM * number) * unit, inner.width(), 2.0 * unit)
+            column, line = divmod(number, self._rows_a_column())
+            top = heading.bottom() + (0.7 + _ROW_EM * line) * unit
+            row = QRectF(inner.left() + column * width, top, width - unit, 2.0 * unit)
             left = row.left()
-            for key in (_ARROWS.get(key, key) for key in keys):
-                wide = (1.4 + 0.5 * len(key)) * unit
-                cap = QRectF(left, row.top() + 0.15 * unit, wide, 1.7 * unit)
-                keycap(painter, cap, key, unit)
-                left += wide + 0.4 * unit
-            theme.write(painter, row.adjusted(6.2 * unit, 0, 0, 0), explanation, theme.TEXT, unit)
+            for key in map(key_name, (key for key in keys if key != "Enter")):
+                wide = (1.2 + 0.5 * len(key)) * unit
+                keycap(painter, QRectF(left, row.top() + 0.2 * unit, wide, 1.6 * unit), key, unit)
+                left += wide + 0.3 * unit
+            words = QRectF(row)
+            words.setLeft(max(left + 0.3 * unit, row.left() + 7.8 * unit))
+            _sentence(painter, words, explanation, unit)
+
+    def _rows_a_column(self) -> int:
+        return -(-len(self._rows) // self._columns)
+
+
+def _sentence(painter: QPainter, area: QRectF, text: str, unit: int) -> None:
+    """In one line, or smaller in two."""
+    metrics = theme.lettering(painter, 0.92 * unit)
+    if metrics.horizontalAdvance(text) > area.width():
+        theme.lettering(painter, 0.8 * unit)
+    painter.setPen(theme.TEXT)
+    painter.drawText(area, int(theme.LEFT) | int(Qt.TextFlag.TextWordWrap), text)

@@ -7,6 +7,7 @@ from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from ui import theme
+from ui.translation import translate
 from ui.words import Statement
 
 _COLOURS = {"plane": theme.ACCENT, "background": theme.MUTED, "abstains": theme.CAUTION, "silent": theme.MUTED}
@@ -23,16 +24,20 @@ class PlaneCard(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._said = Statement("silent", "Guidance", "Waiting for video")
+        self._said = Statement("silent", translate("Words", "Guidance"), translate("Words", "Waiting for video"))
+        self._frozen = False
         self.show_statement(self._said)
 
-    def show_statement(self, said: Statement) -> None:
-        """Repaints when it differs from what stands there."""
-        number = "" if said.confidence is None else f", confidence {said.confidence} percent"
-        self.setAccessibleName(f"{said.kicker}: {said.headline}{number}")
-        self.setAccessibleDescription(said.detail)
-        if said != self._said:
-            self._said = said
+    def show_statement(self, said: Statement, *, frozen: bool = False) -> None:
+        """Repaints when it differs from what stands there; ``frozen``: it is about an image that is held."""
+        spoken = f"{said.kicker}: {said.headline}"
+        if said.confidence is not None:
+            spoken += translate("Panels", ", confidence {percent} percent").format(percent=said.confidence)
+        self.setAccessibleName(spoken)
+        held = translate("Panels", "About the frozen image") if frozen else ""
+        self.setAccessibleDescription(" ".join(part for part in (said.detail, held) if part))
+        if (said, frozen) != (self._said, self._frozen):
+            self._said, self._frozen = said, frozen
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -54,8 +59,13 @@ class PlaneCard(QWidget):
         _shape(painter, said.kind, QPointF(inner.left() + 0.55 * unit, inner.top() + 0.7 * unit), 0.5 * unit)
         kicker = QRectF(inner.left() + 1.6 * unit, inner.top(), inner.width() - 1.6 * unit, 1.4 * unit)
         theme.write(painter, kicker, said.kicker, colour, 0.95 * unit, bold=True)
-        if said.age_ms is not None:
-            theme.write(painter, kicker, f"{said.age_ms} ms old", theme.MUTED, 0.85 * unit, align=theme.RIGHT)
+        if self._frozen:
+            theme.write(
+                painter, kicker, translate("Panels", "frozen image"), theme.FROZEN, 0.9 * unit, align=theme.RIGHT
+            )
+        elif said.age_ms is not None:
+            age = translate("Panels", "{age} ms old").format(age=said.age_ms)
+            theme.write(painter, kicker, age, theme.MUTED, 0.85 * unit, align=theme.RIGHT)
 
         # The headline has the room of two lines whether it needs them or not.
         top = inner.top() + 1.7 * unit
@@ -87,7 +97,7 @@ def _largest_fitting(painter: QPainter, area: QRectF, text: str, unit: int) -> Q
 
 def _confidence(painter: QPainter, area: QRectF, percent: int, colour: QColor, unit: int) -> None:
     words = QRectF(area.left(), area.top(), area.width(), 1.9 * unit)
-    theme.write(painter, words, "Confidence", theme.MUTED, 0.95 * unit)
+    theme.write(painter, words, translate("Panels", "Confidence"), theme.MUTED, 0.95 * unit)
     theme.write(painter, words, f"{percent} %", theme.TEXT, 1.55 * unit, bold=True, align=theme.RIGHT)
     bar = QRectF(area.left(), words.bottom() + 0.1 * unit, area.width(), 0.5 * unit)
     theme.card(painter, bar, bar.height() / 2, theme.RAISED)

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from assistant.snapshot import Snapshot
 from ui import theme
+from ui.translation import decimal, translate
 from ui.words import grouped
 
 
@@ -28,12 +29,12 @@ def facts(snapshot: Snapshot) -> tuple[Fact, ...]:
     total, count = snapshot.latency.get("total"), snapshot.counters
     latency = "-" if total is None else f"{total.p50:.0f} / {total.p95:.0f}"
     return (
-        Fact("Video", f"{snapshot.fps:.1f}", "fps"),
-        Fact("Guidance", f"{snapshot.guidance_fps:.1f}", "fps"),
-        Fact("Latency p50/p95", latency, "" if total is None else "ms"),
-        Fact("Captured", grouped(count.captured)),
-        Fact("Recorded", grouped(count.recorded)),
-        Fact("Lost", grouped(count.lost), alarming=count.lost > 0),
+        Fact(translate("Panels", "Video"), decimal(snapshot.fps, 1), translate("Panels", "fps")),
+        Fact(translate("Words", "Guidance"), decimal(snapshot.guidance_fps, 1), translate("Panels", "fps")),
+        Fact(translate("Panels", "Latency p50/p95"), latency, "" if total is None else "ms"),
+        Fact(translate("Panels", "Captured"), grouped(count.captured)),
+        Fact(translate("Panels", "Recorded"), grouped(count.recorded)),
+        Fact(translate("Panels", "Lost"), grouped(count.lost), alarming=count.lost > 0),
     )
 
 
@@ -43,7 +44,7 @@ class RunFacts(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("State of the run")
+        self.setAccessibleName(translate("Panels", "State of the run"))
         self._facts: tuple[Fact, ...] = ()
         self._engine = ""
 
@@ -57,9 +58,9 @@ class RunFacts(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Two rows of numbers, two lines."""
+        """Two rows of numbers, a line."""
         unit = theme.em(self)
-        return QSize(20 * unit, round(9.3 * unit))
+        return QSize(20 * unit, round(7.3 * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """A grid without lines: name above value."""
@@ -67,21 +68,20 @@ class RunFacts(QWidget):
         painter = theme.painter_of(self)
         area = QRectF(self.rect())
         theme.card(painter, area, 0.6 * unit)
-        inner = area.adjusted(1.1 * unit, 0.7 * unit, -1.1 * unit, -0.5 * unit)
+        inner = area.adjusted(1.1 * unit, 0.5 * unit, -1.1 * unit, -0.45 * unit)
         shares = (0.0, 0.3, 0.62, 1.0)
         for number, fact in enumerate(self._facts):
             row, column = divmod(number, 3)
             left, right = (inner.left() + share * inner.width() for share in shares[column : column + 2])
-            place = QRectF(left, inner.top() + row * 2.95 * unit, right - left - 0.3 * unit, 2.7 * unit)
+            place = QRectF(left, inner.top() + row * 2.55 * unit, right - left - 0.3 * unit, 2.5 * unit)
             _paint_fact(painter, place, fact, unit)
-        lines = QRectF(inner.left(), inner.bottom() - 2.1 * unit, inner.width(), 2.1 * unit)
-        theme.lettering(painter, 0.78 * unit)
-        painter.setPen(theme.MUTED)
-        painter.drawText(lines, int(theme.LEFT) | int(Qt.TextFlag.TextWordWrap), self._engine or "No model")
+        line = QRectF(inner.left(), inner.bottom() - 1.0 * unit, inner.width(), 1.1 * unit)
+        engine = self._engine or translate("Panels", "No model")
+        theme.write(painter, line, engine, theme.MUTED, 0.78 * unit)
 
 
 def _paint_fact(painter: QPainter, place: QRectF, fact: Fact, unit: int) -> None:
-    name = QRectF(place.left(), place.top(), place.width(), 1.1 * unit)
+    name = QRectF(place.left(), place.top(), place.width(), 1.0 * unit)
     theme.write(painter, name, fact.name, theme.MUTED, 0.78 * unit)
     value = QRectF(place.left(), name.bottom(), place.width(), 1.6 * unit)
     if fact.alarming:

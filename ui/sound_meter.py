@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from assistant.snapshot import SoundLevel
 from ui import theme
+from ui.translation import translate
 
 FLOOR_DBFS = -60.0
 MARKS_DBFS = (-40, -20, -6)
@@ -29,10 +30,11 @@ class SoundMeter(QWidget):
         if sound is not None:
             sound = SoundLevel(float(round(sound.level_dbfs)), sound.speech, sound.clipped)
         if sound is None:
-            self.setAccessibleName("Microphone: none")
+            self.setAccessibleName(translate("Panels", "Microphone: none"))
         else:
-            words = f"{sound.level_dbfs:.0f} dBFS, {_speech_word(sound).lower()}"
-            self.setAccessibleName(f"Microphone: {words}{', too loud' if sound.clipped else ''}")
+            words = [f"{sound.level_dbfs:.0f} dBFS", _speech_word(sound)]
+            words += [translate("Panels", "too loud")] if sound.clipped else []
+            self.setAccessibleName(translate("Panels", "Microphone: {words}").format(words=", ".join(words)))
         if sound != self._sound:
             self._sound = sound
             self.update()
@@ -50,9 +52,11 @@ class SoundMeter(QWidget):
         theme.card(painter, area, 0.6 * unit)
         inner = area.adjusted(1.1 * unit, 0.6 * unit, -1.1 * unit, -0.4 * unit)
         heading = QRectF(inner.left(), inner.top(), inner.width(), 1.5 * unit)
-        theme.write(painter, heading, "Microphone", theme.MUTED, 0.95 * unit, bold=True)
+        theme.write(painter, heading, translate("Panels", "Microphone"), theme.MUTED, 0.95 * unit, bold=True)
         if sound is None:
-            theme.write(painter, heading, "None", theme.MUTED, 0.95 * unit, bold=True, align=theme.RIGHT)
+            theme.write(
+                painter, heading, translate("Panels", "None"), theme.MUTED, 0.95 * unit, bold=True, align=theme.RIGHT
+            )
         else:
             level = f"{sound.level_dbfs:.0f} dBFS"
             theme.write(painter, heading, level, theme.MUTED, 0.85 * unit, align=theme.RIGHT)
@@ -65,7 +69,7 @@ class SoundMeter(QWidget):
         clip = QRectF(bar.right() + 0.4 * unit, bar.top() - 0.15 * unit, clip_width, 1.1 * unit)
         theme.card(painter, clip, 0.25 * unit, theme.FAULT if clipped else theme.RAISED)
         ink = theme.FAULT_GROUND if clipped else theme.LINE.lighter(140)
-        theme.write(painter, clip, "CLIP", ink, 0.75 * unit, bold=True, align=theme.CENTRE)
+        theme.write(painter, clip, translate("Panels", "CLIP"), ink, 0.75 * unit, bold=True, align=theme.CENTRE)
         for mark in MARKS_DBFS:
             x = bar.left() + bar.width() * (mark - FLOOR_DBFS) / -FLOOR_DBFS
             place = QRectF(x - 2 * unit, bar.bottom() + 0.1 * unit, 4 * unit, 1.0 * unit)
@@ -73,7 +77,7 @@ class SoundMeter(QWidget):
 
 
 def _speech_word(sound: SoundLevel) -> str:
-    return "Speech" if sound.speech else "No speech"
+    return translate("Panels", "Speech") if sound.speech else translate("Panels", "No speech")
 
 
 def _speech(painter: QPainter, at: QPointF, sound: SoundLevel, unit: int) -> None:
@@ -85,7 +89,7 @@ def _speech(painter: QPainter, at: QPointF, sound: SoundLevel, unit: int) -> Non
     painter.drawRoundedRect(balloon, 0.25 * unit, 0.25 * unit)
     tail = QPointF(balloon.left() + 0.3 * unit, balloon.bottom())
     painter.drawLine(tail, tail + QPointF(0, 0.25 * unit))
-    word = QRectF(balloon.right() + 0.4 * unit, at.y() - unit, 6 * unit, 2 * unit)
+    word = QRectF(balloon.right() + 0.4 * unit, at.y() - unit, 7.4 * unit, 2 * unit)
     theme.write(painter, word, _speech_word(sound), colour, 0.9 * unit, bold=sound.speech)
 
 

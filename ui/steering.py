@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PyQt6.QtCore import QEvent, QObject, QPointF, Qt
+from PyQt6.QtCore import QT_TRANSLATE_NOOP, QEvent, QObject, QPointF, Qt
 from PyQt6.QtGui import QKeySequence, QMouseEvent, QShortcut, QWheelEvent
 from PyQt6.QtWidgets import QWidget
 
@@ -38,42 +38,56 @@ class SteeringKeys:
 STEERING_KEYS = (
     SteeringKeys(
         ("Left", "Right"),
-        "Slide the probe to the left or right",
+        QT_TRANSLATE_NOOP("Keys", "Slide the probe to the left or right"),
         (SteerCommand(move_mm=(-_SLIDE_MM, 0.0, 0.0)), SteerCommand(move_mm=(_SLIDE_MM, 0.0, 0.0))),
     ),
     SteeringKeys(
         ("Up", "Down"),
-        "Pull the probe back or press it in",
+        QT_TRANSLATE_NOOP("Keys", "Pull the probe back or press it in"),
         (SteerCommand(move_mm=(0.0, -_SLIDE_MM, 0.0)), SteerCommand(move_mm=(0.0, _SLIDE_MM, 0.0))),
     ),
     SteeringKeys(
         ("R", "V"),
-        "Sweep forwards or back through the image plane",
+        QT_TRANSLATE_NOOP("Keys", "Sweep forwards or back through the image plane"),
         (SteerCommand(move_mm=(0.0, 0.0, _SLIDE_MM)), SteerCommand(move_mm=(0.0, 0.0, -_SLIDE_MM))),
     ),
     SteeringKeys(
         ("A", "D"),
-        "Rotate the probe about its beam",
+        QT_TRANSLATE_NOOP("Keys", "Rotate the probe about its beam"),
         (SteerCommand(turn_deg=(0.0, -_TURN_DEG, 0.0)), SteerCommand(turn_deg=(0.0, _TURN_DEG, 0.0))),
     ),
     SteeringKeys(
         ("W", "X"),
-        "Tilt the image plane forwards or back",
+        QT_TRANSLATE_NOOP("Keys", "Tilt the image plane forwards or back"),
         (SteerCommand(turn_deg=(_TURN_DEG, 0.0, 0.0)), SteerCommand(turn_deg=(-_TURN_DEG, 0.0, 0.0))),
     ),
     SteeringKeys(
         ("Z", "C"),
-        "Rock the probe within the image plane",
+        QT_TRANSLATE_NOOP("Keys", "Rock the probe within the image plane"),
         (SteerCommand(turn_deg=(0.0, 0.0, _TURN_DEG)), SteerCommand(turn_deg=(0.0, 0.0, -_TURN_DEG))),
     ),
     SteeringKeys(
-        ("[", "]"), "Less or more depth", (SteerCommand(depth_step_mm=-10.0), SteerCommand(depth_step_mm=10.0))
+        ("J", "K"),
+        QT_TRANSLATE_NOOP("Keys", "Less or more depth"),
+        (SteerCommand(depth_step_mm=-10.0), SteerCommand(depth_step_mm=10.0)),
     ),
-    SteeringKeys((",", "."), "Less or more gain", (SteerCommand(gain_step_db=-1.0), SteerCommand(gain_step_db=1.0))),
-    SteeringKeys(("-", "="), "Less or more zoom", (SteerCommand(zoom_step=-0.25), SteerCommand(zoom_step=0.25))),
-    SteeringKeys(("P", "G"), "Freeze the image, let it go on", (SteerCommand(freeze=True), SteerCommand(freeze=False))),
+    SteeringKeys(
+        (",", "."),
+        QT_TRANSLATE_NOOP("Keys", "Less or more gain"),
+        (SteerCommand(gain_step_db=-1.0), SteerCommand(gain_step_db=1.0)),
+    ),
+    SteeringKeys(
+        ("-", "="),
+        QT_TRANSLATE_NOOP("Keys", "Less or more zoom"),
+        (SteerCommand(zoom_step=-0.25), SteerCommand(zoom_step=0.25)),
+    ),
+    SteeringKeys(
+        ("P", "G"),
+        QT_TRANSLATE_NOOP("Keys", "Freeze the scanner's image, let it go on"),
+        (SteerCommand(freeze=True), SteerCommand(freeze=False)),
+    ),
 )
-MOUSE_HELP = "Drag slides, right drag turns, wheel sweeps"
+MOUSE_HELP = QT_TRANSLATE_NOOP("Keys", "Drag slides, right drag turns, wheel sweeps")
 
 
 def dragged(across_px: float, down_px: float, *, turning: bool) -> SteerCommand:

@@ -20,9 +20,11 @@ ACCENT = QColor("#5CC8FF")
 GOOD = QColor("#5FD8A4")
 CAUTION = QColor("#FFB950")
 FAULT = QColor("#FF6B6B")
+FROZEN = QColor("#C9B6FF")
 CAUTION_GROUND = QColor("#33270F")
 FAULT_GROUND = QColor("#431619")
 INFO_GROUND = QColor("#10293A")
+FROZEN_GROUND = QColor("#2A2145")
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -6,30 +6,35 @@ pace that can be read, and whatever changes the meaning of the screen (plane, ab
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Clock
+from assistant.contracts import Clock, Frame
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable
 from assistant.teaching.observer import Observed
 from ui import theme
 from ui.banners import Banners
-from ui.checklist import Checklist
+from ui.checklist_panel import ChecklistPanel
 from ui.gamepad import Gamepad, open_gamepad
 from ui.gaze_legend import GazeLegend
 from ui.header import Header
+from ui.heatmap_mode import HeatmapMode, is_shown, next_mode, stepped
 from ui.image_view import ImageView
-from ui.keys import ACTIONS, Footer, KeyHelp
+from ui.keys import CHOOSING_KEYS, CHOOSING_KEYS_WHILE_STEERING, Footer, KeyHelp
 from ui.plane_card import PlaneCard
 from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
 from ui.steering import Steering
 from ui.stills import ScreenshotKeeper, save_still
 from ui.training.watch import TrainingWatch
+from ui.translation import translate
 from ui.words import banners, statement
 
 PULL_PERIOD_MS = 16
@@ -53,6 +58,7 @@ class Window(QWidget):
         seconds: stop the run so long after the first image, or when none comes.
         closes_itself: close when the run ends by itself; else the last image stays until the user closes.
         keeps_screenshot: grab pictures of itself, for ``keeper`` to save.
+        heatmap: when the predicted gaze lies over the image, until a key says otherwise.
     """
 
     finished = pyqtSignal()
@@ -67,6 +73,7 @@ class Window(QWidget):
         closes_itself: bool = False,
         keeps_screenshot: bool = False,
         clock: Clock | None = None,
+        heatmap: HeatmapMode = "always",
     ) -> None:
         super().__init__()
         self.keeper = ScreenshotKeeper(self) if keeps_screenshot else None
@@ -81,26 +88,33 @@ class Window(QWidget):
         self._message_until_ns = 0
         self._is_finished = False
         self._snapshot: Snapshot | None = None
+        self._frozen: Snapshot | None = None
+        self._frozen_ns = 0
+        self._heatmap, self._opacity = heatmap, 1.0
         self._has_gaze_map = True
         self._numbers, self._meter = _Paced(NUMBERS_PERIOD_NS), _Paced(METER_PERIOD_NS)
         self._meaning: object = None
 
         self.setWindowTitle(title)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(800, 480)
         self._header, self._banners, self._footer = Header(title, self), Banners(self), Footer(self)
         self._image_view, self._side = ImageView(self), QWidget(self)
-        self._plane_card, self._checklist = PlaneCard(self._side), Checklist(self._side)
+        self._plane_card, self._checklist = PlaneCard(self._side), ChecklistPanel(run, self._side)
         self._legend, self._sound_meter = GazeLegend(self._side), SoundMeter(self._side)
         steered = run if isinstance(run, Steerable) and run.steerable else None
         pad = None if steered is None else open_gamepad()
         self._facts = RunFacts(self._side)
-        self._help = KeyHelp(self, steering=steered is not None, gamepad=pad is not None)
+        marking = self._checklist.takes_marks
+        self._help = KeyHelp(self, marking=marking, steering=steered is not None, gamepad=pad is not None)
         self._lay_out()
-        self._connect_actions()
+        self._connect_actions(CHOOSING_KEYS_WHILE_STEERING if steered is not None else CHOOSING_KEYS)
+        self._show_overlays()
         if steered is not None:
             Steering(steered, self, self._image_view)
             if pad is not None:
                 Gamepad(steered, pad, self)
+        self._image_view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # no button is pressed by the first space bar
+        self._image_view.setFocus()
         if isinstance(run, Observed) and run.observer is not None:
             TrainingWatch(run.observer, self, self._image_view)
         self._timer = QTimer(self)
@@ -110,6 +124,21 @@ class Window(QWidget):
     def start(self) -> None:
         """Begin to look at the run."""
         self._timer.start(PULL_PERIOD_MS)
+
+    def press(self, action: str) -> None:
+        """Do what the button of the footer does."""
+        self._footer.buttons[action].click()
+
+    @property
+    def shown_frame(self) -> Frame | None:
+        """The image that stands in the window; None before the first."""
+        looked_at = self._frozen or self._snapshot
+        return None if looked_at is None else looked_at.frame
+
+    def tell_when_painted(self, told: Callable[[Frame], None] | None) -> None:
+        """Call ``told`` with each image once it is painted and handed to the screen: Qt does that before the timer."""
+        if told is not None:
+            self._image_view.on_painted = lambda frame: QTimer.singleShot(0, partial(told, frame))
 
     def _lay_out(self) -> None:
         palette = self.palette()
@@ -134,22 +163,28 @@ class Window(QWidget):
         whole.addWidget(self._footer)
         self._column, self._body = column, body
 
-    def _connect_actions(self) -> None:
+    def _connect_actions(self, choosing_keys: tuple[str, str]) -> None:
         reactions = {
-            "heatmap": self._show_overlays,
+            "freeze": self._toggle_freeze,
+            "heatmap": self._next_heatmap,
             "overlays": self._show_overlays,
             "still": self._save_still,
             "fullscreen": self._toggle_full_screen,
             "help": self._toggle_help,
             "stop": self.stop,
+            "fainter": lambda: self._step_opacity(-1),
+            "stronger": lambda: self._step_opacity(1),
         }
-        for action in ACTIONS:
-            button = self._footer.buttons[action.name]
-            button.clicked.connect(reactions[action.name])
-            for key in action.keys:
+        self._checklist.said.connect(self._say)
+        for name, button in (self._footer.buttons | self._legend.buttons).items():
+            button.clicked.connect(reactions[name])
+        for button in (self._footer.buttons | self._legend.buttons | self._checklist.buttons).values():
+            for key in button.action.keys:
                 shortcut = QShortcut(QKeySequence(key), self)
                 shortcut.setAutoRepeat(False)
                 shortcut.activated.connect(self._escape if key == "Esc" else button.click)
+        for key, way in zip(choosing_keys, (-1, 1), strict=True):
+            QShortcut(QKeySequence(key), self).activated.connect(lambda way=way: self._checklist.step(way))
 
     # What the timer does ----------------------------------------------------------------------------------------------
 
@@ -159,7 +194,8 @@ class Window(QWidget):
         is_new = self._snapshot is None or snapshot.number != self._snapshot.number
         if is_new:
             self._snapshot = snapshot
-            self._image_view.show_snapshot(snapshot)
+            if self._frozen is None:
+                self._image_view.show_snapshot(snapshot)
         self._show_panels(snapshot if is_new else self._snapshot or snapshot, now_ns, changed=is_new)
         if self._message_until_ns and now_ns >= self._message_until_ns:
             self._say("")
@@ -185,32 +221,37 @@ class Window(QWidget):
         return now_ns >= self._first_image_ns + self._seconds_ns
 
     def _show_panels(self, snapshot: Snapshot, now_ns: int, *, changed: bool) -> None:
-        said = statement(snapshot)
+        looked_at = self._frozen or snapshot
+        said = statement(looked_at)
         remarks = banners(snapshot, stopping=self._stop_until_ns is not None)
         meaning = (said.kind, said.headline, remarks, snapshot.recording, snapshot.ended)
         urgent = meaning != self._meaning
         if self._numbers.lets_through(now_ns, changed=changed, urgent=urgent):
             self._meaning = meaning
-            self._header.show_snapshot(snapshot)
+            frozen_s = None if self._frozen is None else (now_ns - self._frozen_ns) / 1e9
+            self._header.show_snapshot(snapshot, frozen_s=frozen_s)
             self._banners.show_banners(remarks)
-            self._plane_card.show_statement(said)
-            named = snapshot.guidance.decision.plane if snapshot.guidance else None
-            self._checklist.show_planes(snapshot.planes, named)
+            self._plane_card.show_statement(said, frozen=self._frozen is not None)
+            named = looked_at.guidance.decision.plane if looked_at.guidance else None
+            self._checklist.show_snapshot(snapshot, named)
             self._facts.show_snapshot(snapshot)
-            self._show_legend(snapshot)
+            self._show_legend(looked_at)
         if self._meter.lets_through(now_ns, changed=changed):
             self._sound_meter.show_sound(snapshot.sound)
 
     def _show_legend(self, snapshot: Snapshot) -> None:
         if snapshot.guidance is not None:
             self._has_gaze_map = snapshot.guidance.gaze_map is not None
-        buttons = self._footer.buttons
         if not self._has_gaze_map:
-            self._legend.show_state("not given by this model")
-        elif not buttons["overlays"].isChecked():
-            self._legend.show_state("hidden, O shows it")
+            self._legend.show_state(translate("Panels", "not given by this model"))
+        elif not self._footer.buttons["overlays"].isChecked():
+            self._legend.show_state(translate("Panels", "hidden, O shows it"))
+        elif is_shown(self._heatmap, frozen=self._frozen is not None):
+            self._legend.show_state("")
+        elif self._heatmap == "frozen":
+            self._legend.show_state(translate("Panels", "only while frozen"))
         else:
-            self._legend.show_state("" if buttons["heatmap"].isChecked() else "hidden, H shows it")
+            self._legend.show_state(translate("Panels", "hidden, H shows it"))
 
     # What the keys do -------------------------------------------------------------------------------------------------
 
@@ -234,21 +275,56 @@ class Window(QWidget):
             self._footer.buttons["stop"].click()
 
     def _show_overlays(self) -> None:
-        heatmap, overlays = (self._footer.buttons[name].isChecked() for name in ("heatmap", "overlays"))
-        self._image_view.show_overlays(heatmap=heatmap, overlays=overlays)
+        heatmap = is_shown(self._heatmap, frozen=self._frozen is not None)
+        self._image_view.show_overlays(heatmap=heatmap, overlays=self._footer.buttons["overlays"].isChecked())
+        modes = {
+            "always": translate("Keys", "always"),
+            "frozen": translate("Keys", "while frozen"),
+            "off": translate("Keys", "off"),
+        }
+        self._footer.buttons["heatmap"].show_state(modes[self._heatmap])
+        looked_at = self._frozen or self._snapshot
+        if looked_at is not None:
+            self._show_legend(looked_at)
+
+    def _next_heatmap(self) -> None:
+        self._heatmap = next_mode(self._heatmap)
+        self._show_overlays()
+
+    def _step_opacity(self, step: int) -> None:
+        self._opacity = stepped(self._opacity, step)
+        self._image_view.set_opacity(self._opacity)
+        self._legend.set_opacity(self._opacity)
+        self._say(translate("Panels", "Heatmap {percent} %").format(percent=round(100 * self._opacity)))
+
+    def _toggle_freeze(self) -> None:
+        """Hold the image with the guidance about it, or show the newest again. The run knows nothing of it."""
+        button = self._footer.buttons["freeze"]
+        if self._frozen is None and (self._snapshot is None or self._snapshot.frame is None):
+            button.setChecked(False)
+            self._say(translate("Panels", "Nothing to freeze yet: no image has come"))
+            return
+        self._frozen = self._snapshot if self._frozen is None else None
+        self._frozen_ns = self._clock.now_ns()
+        button.setChecked(self._frozen is not None)
+        if self._frozen is None and self._snapshot is not None:
+            self._image_view.show_snapshot(self._snapshot)
+        self._show_overlays()
         if self._snapshot is not None:
-            self._show_legend(self._snapshot)
+            self._meaning = None  # what stands on the screen is about another image now
+            self._show_panels(self._snapshot, self._frozen_ns, changed=True)
 
     def _save_still(self) -> None:
-        if self._snapshot is None or self._snapshot.frame is None:
-            self._say("Nothing to save yet: no image has come")
+        looked_at = self._frozen or self._snapshot
+        if looked_at is None or looked_at.frame is None:
+            self._say(translate("Panels", "Nothing to save yet: no image has come"))
             return
         try:
-            file = save_still(self, self._snapshot, self._snapshot.frame)
+            file = save_still(self, looked_at, looked_at.frame)
         except SessionError as error:
-            self._say(f"Not saved: {error}")
+            self._say(translate("Panels", "Not saved: {reason}").format(reason=error))
         else:
-            self._say(f"Saved: {file}")
+            self._say(translate("Panels", "Saved: {file}").format(file=file))
 
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
@@ -266,7 +342,7 @@ class Window(QWidget):
     def resizeEvent(self, a0: QResizeEvent | None) -> None:
         """Letters and panels grow with the window."""
         share = min(self.width() / DESIGN_WIDTH_PX, self.height() / DESIGN_HEIGHT_PX)
-        unit = max(round(DESIGN_EM_PX * share), 10)
+        unit = max(round(DESIGN_EM_PX * share), 9)
         font = self.font()
         font.setPixelSize(unit)
         self.setFont(font)
@@ -288,7 +364,7 @@ class Window(QWidget):
 
     def _place_help(self) -> None:
         self._help.resize(self._help.sizeHint())
-        self._help.move(self._image_view.geometry().center() - self._help.rect().center())
+        self._help.move(self.rect().center() - self._help.rect().center())
         self._help.raise_()
 
     def _finish(self) -> None:

@@ -70,6 +70,29 @@ def show(path: Annotated[Path, typer.Argument(help="A session folder.", metavar=
         typer.echo(f"{name:<10} {value}")
 
 
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="A session folder.", metavar="SESSION")],
+    out: Annotated[Path, typer.Argument(help="Folder for the files.", metavar="OUT")],
+    video: Annotated[bool, typer.Option("--video", help="MP4 with guidance burned in.")] = False,
+    stills: Annotated[bool, typer.Option("--stills", help="PNG of the surest frame of each plane.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="CSV of decisions, one line a frame.")] = False,
+    start_s: Annotated[float, typer.Option("--from", help="Begin so many seconds after the first frame.")] = 0.0,
+    end_s: Annotated[float | None, typer.Option("--to", help="End so many seconds after the first frame.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label table.  [default: labels.csv beside the session]")] = None,
+    classes: Annotated[str, typer.Option(help="Class list of the labels, or a TOML file.")] = "sononet13",
+) -> None:
+    """Export a session as video, stills and table (all three when none is named)."""
+    from assistant.replay.cli_export import export_session
+
+    if not (video or stills or table):
+        video = stills = table = True
+    for file in export_session(
+        path, out, video=video, stills=stills, table=table, start_s=start_s, end_s=end_s, labels=labels, classes=classes
+    ):
+        typer.echo(str(file))
+
+
 def _facts(reader: SessionReader) -> list[tuple[str, str]]:
     manifest, header = reader.manifest, reader.header
     times_ns = reader.frame_times_ns

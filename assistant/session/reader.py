@@ -118,6 +118,21 @@ class SessionReader:
             if position < end:
                 raise SessionError(f"session '{self.path}': {self.manifest.segments[number].file} ends early")
 
+    def place_of(self, position: int) -> tuple[int, int, int]:
+        """Segment, container time in milliseconds, and stream of the frame at ``position``."""
+        return (
+            int(self._frame_segments[position]),
+            int(self._frame_container_ms[position]),
+            int(self._frame_streams[position]),
+        )
+
+    def position_in(self, segment: int, container_ms: int) -> int | None:
+        """Position of the frame that stands at ``container_ms`` in a segment; None when the table has none there."""
+        first, last = np.searchsorted(self._frame_segments, [segment, segment + 1])
+        position = int(first + np.searchsorted(self._frame_container_ms[first:last], container_ms))
+        found = position < last and self._frame_container_ms[position] == container_ms
+        return position if found else None
+
     def sound_blocks(self) -> Iterator[AudioBlock]:
         """Yield the sound block by block, as it was recorded. Raises ``SessionError`` as ``frames`` does."""
         for number, segment in enumerate(self.manifest.segments):

@@ -97,7 +97,10 @@ def _copy(reader: SessionReader, out: Path) -> None:
     _write_table(out / FRAMES_NAME, FRAMES_COLUMNS, frames)
     _write_table(out / SOUND_NAME, SOUND_COLUMNS, sound)
     lines = _copy_timeline(reader.path / TIMELINE_NAME, out / TIMELINE_NAME)
-    names = [FRAMES_NAME, SOUND_NAME, TIMELINE_NAME, *(segment.file for segment in kept)]
+    attached = sorted(file.name for file in reader.path.glob("*.png"))
+    for name in attached:
+        shutil.copyfile(reader.path / name, out / name)
+    names = [FRAMES_NAME, SOUND_NAME, TIMELINE_NAME, *(segment.file for segment in kept), *attached]
     for name in names:
         to_disk(out / name)
     was = reader.manifest

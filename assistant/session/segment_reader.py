@@ -33,7 +33,7 @@ def decode_frames(folder: Path, segment: Segment, *, grey: bool, from_ms: int = 
             for picture in container.decode(stream):
                 container_ms = round((picture.time or 0.0) * 1000)
                 if container_ms >= from_ms:
-                    yield container_ms, _pixels(picture, segment, grey)
+                    yield container_ms, pixels_of(picture, segment, grey)
     except (OSError, FFmpegError, IndexError) as error:
         raise SessionError(f"'{folder / segment.file}' cannot be read: {error}") from error
 
@@ -78,7 +78,7 @@ def frame_times_ms(folder: Path, segment: Segment) -> list[int]:
     return sorted(round(1000 * time_s) for time_s in times)
 
 
-def _pixels(picture: av.VideoFrame, segment: Segment, grey: bool) -> UInt8Array:
+def pixels_of(picture: av.VideoFrame, segment: Segment, grey: bool) -> UInt8Array:
     """The true image: one channel or RGB, without the row and column that 4:2:0 coding may have added."""
     if segment.video_codec == "h264":
         planes = _array(picture, "yuv420p")

@@ -109,8 +109,11 @@ class SegmentWriter:
             stream.codec_context.gop_size = 100_000  # keyframes go by time, not by count: add_frame asks for them
             stream.codec_context.color_range = _FULL_RANGE if segment.grey else _LIMITED_RANGE
             stream.codec_context.colorspace = _BT601
-            # Grey fills the upper two thirds again and again; the chroma below it is set here, once.
-            self._planes: UInt8Array = np.full((height * 3 // 2, width), _NEUTRAL_CHROMA, np.uint8)
+            self._planes: UInt8Array = np.empty((height * 3 // 2, width), np.uint8)
+            # Grey fills the luma of one picture again and again (decision 0902); its chroma is set here, once.
+            self._grey_picture = av.VideoFrame(width, height, "yuv420p")
+            for plane in self._grey_picture.planes[1:]:
+                np.frombuffer(memoryview(plane), np.uint8)[:] = _NEUTRAL_CHROMA
         else:
             stream = self._container.add_stream("ffv1", rate=rate, options=_FFV1)
             stream.pix_fmt = "gray" if segment.grey else "bgr0"
@@ -131,12 +134,14 @@ class SegmentWriter:
             return picture
         # 4:2:0 wants even sizes: the last row and column are repeated, and the reader cuts them off again.
         if self.segment.grey:
-            luma = self._planes[: height + height % 2]
+            plane = self._grey_picture.planes[0]
+            luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:, : width + width % 2]
             luma[:height, :width] = pixels
             luma[:height, width:] = pixels[:, -1:]
-            luma[height:] = luma[height - 1]
-        else:
-            if height % 2 or width % 2:
-                pixels = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-            cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+            luma[height : height + height % 2] = luma[height - 1]
+            self._grey_picture.pict_type = PictureType.NONE  # what the frame before asked for does not hold
+            return self._grey_picture
+        if height % 2 or width % 2:
+            pixels = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
         return av.VideoFrame.from_ndarray(self._planes, format="yuv420p")

@@ -66,7 +66,7 @@ def _count_problems(reader: SessionReader) -> list[str]:
             index = event.data.get("frame_index")
             if event.data.get("event") == "frame lost":
                 known.add(index)
-            elif index is not None and index not in known:
+            elif index is not None and index not in known and event.kind != "truth":  # which may be told ahead
                 strangers.append(index)
     except SessionError as error:
         return [*problems, str(error)]

@@ -18,6 +18,7 @@ from av.error import FFmpegError
 
 from assistant.contracts import AudioBlock, Clock, Frame, GazeSample, Guidance, StreamItem, TimelineEvent
 from assistant.errors import SessionError
+from assistant.session.attached import SessionFile
 from assistant.session.being_written import mark_as_written
 from assistant.session.manifest import (
     FRAMES_NAME,
@@ -98,6 +99,7 @@ class SessionWriter:
         self._waiting_sound: list[AudioBlock] = []
         self._segment: SegmentWriter | None = None
         self._counts = {"frames": 0, "sound_samples": 0, "timeline_lines": 0}
+        self._attached: set[str] = set()
         self._closed = False
         self._broken = ""
         self._look_again_ns = 0
@@ -143,7 +145,7 @@ class SessionWriter:
         else:
             self.close(complete=False, reason=f"{kind.__name__}: {error}")
 
-    def put(self, item: StreamItem | Guidance) -> None:
+    def put(self, item: StreamItem | Guidance | SessionFile) -> None:
         """Write one item. Items of a stream come in order; streams may run ahead of each other.
 
         Raises:
@@ -164,6 +166,8 @@ class SessionWriter:
                     self._put_event(guidance_event(item))
                 case TimelineEvent():
                     self._put_event(item)
+                case SessionFile():
+                    self._put_file(item)
         except (OSError, FFmpegError, ValueError) as error:
             self._broken = f"writing failed: {error}"
             raise SessionError(f"session '{self.path}': {self._broken}") from error
@@ -189,6 +193,7 @@ class SessionWriter:
             for stream in (self._frames, self._sound, self._timeline):
                 stream.close()
             names = [FRAMES_NAME, SOUND_NAME, TIMELINE_NAME, *(segment.file for segment in self._manifest.segments)]
+            names += sorted(self._attached)
             for name in names:
                 to_disk(self.path / name)
             self._update_manifest(
@@ -248,6 +253,13 @@ class SessionWriter:
     def _put_event(self, event: TimelineEvent) -> None:
         self._timeline.write(encode_line(event) + "\n")
         self._counts["timeline_lines"] += 1
+
+    def _put_file(self, file: SessionFile) -> None:
+        """At any moment the old one is there or the new one, whole."""
+        unfinished = self.path / f"{file.name}.new"
+        unfinished.write_bytes(file.data)
+        unfinished.replace(self.path / file.name)
+        self._attached.add(file.name)
 
     def _open_segment(self, frame: Frame | None) -> SegmentWriter:
         """Begin the next Matroska file, for ``frame``'s size, or for sound alone; sound that waited goes in first."""

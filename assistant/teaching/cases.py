@@ -79,6 +79,8 @@ def next_case(cases: tuple[Case, ...]) -> Case:
 class TraineesView:
     """A run as a trainee may see it: without predicted gaze where the teacher hides it, blinded where he wishes.
 
+    His own gaze is not painted either: who sees it looks at it.
+
     Implements ``SnapshotSource``, ``Steerable`` and ``Observed``.
 
     Args:
@@ -94,7 +96,7 @@ class TraineesView:
 
     def snapshot(self) -> Snapshot:
         """See ``SnapshotSource``."""
-        whole = self._run.snapshot()
+        whole = replace(self._run.snapshot(), gaze=None)
         guidance = whole.guidance
         if self._blinded_as:
             unnamed = tuple(replace(item, seconds=0.0, seen=False) for item in whole.planes)

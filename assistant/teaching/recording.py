@@ -19,8 +19,9 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-COUNTED_ABSTENTIONS = frozenset({None, Abstention.LOW_CONFIDENCE})
-"""Where the model is merely unsure, the image is B-mode like those it knows; any other reason takes the frame out."""
+COUNTED_ABSTENTIONS = frozenset({None, Abstention.LOW_CONFIDENCE, Abstention.FAST_MOTION})
+"""Where the model is unsure, or waits for the probe to rest, the image is still like those it knows; any other reason
+takes the frame out."""
 SPEECH_CHUNK_NS = CHUNK_SAMPLES * 1_000_000_000 // SPEECH_RATE_HZ
 
 

@@ -23,6 +23,7 @@ FIND_S = 5.0
 VALID_FROM = 0.6
 """A channel of confidence says that the eye was seen from here on; below, and NaN, are invalid."""
 
+_QUIET = "[log]\nlevel = -2\n"  # errors only
 _ON_THIS_MACHINE = "[ports]\nIPv6 = disable\n[multicast]\nResolveScope = machine\n"
 _ON_THE_NETWORK = "[multicast]\nResolveScope = link\n"
 _OPTIONS = ("x", "y", "valid", "origin", "scope")
@@ -103,7 +104,7 @@ class LslGaze:
         import pylsl
 
         on_network = self._options.get("scope") == "link"
-        pylsl.set_config_content(_ON_THE_NETWORK if on_network else _ON_THIS_MACHINE)
+        pylsl.set_config_content(_QUIET + (_ON_THE_NETWORK if on_network else _ON_THIS_MACHINE))
         wanted = ("name", self._name) if self._name else ("type", "Gaze")
         found = pylsl.resolve_byprop(*wanted, minimum=1, timeout=FIND_S)
         where = "on the local network" if on_network else "on this machine (scope=link looks on the network)"

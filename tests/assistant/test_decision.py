@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assistant.contracts import Abstention, ModelBundle, Preprocessing
-from assistant.decision import TIME_CONSTANT_NS, TemporalFilter, decide, probabilities
+from assistant.decision import KEEP_SHARE, TIME_CONSTANT_NS, Decider, TemporalFilter, decide, probabilities
 
 BUNDLE = ModelBundle(
     path=Path("model"),
@@ -65,3 +65,40 @@ def test_the_filter_never_carries_over_a_scene_cut_or_a_nan() -> None:
     broken = np.full(3, np.nan, dtype=np.float32)
     assert np.isnan(smooth(broken, 2, (0, 1))).all()
     assert np.isfinite(smooth(then, 3, (0, 1))).all()
+
+
+def course(decide_next: Decider, confidences: list[float], scene: int = 0) -> list[str | None]:
+    """The plane that is named while the femur's probability takes these values, a second apart (no memory left)."""
+    found = []
+    for step, confidence in enumerate(confidences):
+        probability = np.array([1 - confidence, confidence, 0.0], np.float32)
+        found.append(decide_next(probability, step * 10**9 + scene * 10**11, (0, scene)).plane)
+    return found
+
+
+def test_a_named_plane_is_held_a_little_below_what_naming_it_asks() -> None:
+    held, lost = BUNDLE.abstain_below * (KEEP_SHARE + 0.02), BUNDLE.abstain_below * (KEEP_SHARE - 0.02)
+    assert course(Decider(BUNDLE), [held]) == [None]
+    assert course(Decider(BUNDLE), [0.9, held, held, lost, held]) == ["femur", "femur", "femur", None, None]
+
+
+def test_nothing_is_held_over_a_cut_an_abstention_or_forgetting() -> None:
+    held = BUNDLE.abstain_below * (KEEP_SHARE + 0.02)
+    decider = Decider(BUNDLE)
+    assert course(decider, [0.9]) == ["femur"]
+    assert course(decider, [held], scene=1) == [None]
+    probability = np.array([0.1, 0.9, 0.0], np.float32)
+    decider(probability, 0, (0, 2))
+    stopped = decider(probability, 10**9, (0, 2), Abstention.FAST_MOTION)
+    assert (stopped.plane, stopped.top, stopped.abstention) == (None, "femur", Abstention.FAST_MOTION)
+    assert decider(np.array([1 - held, held, 0], np.float32), 2 * 10**9, (0, 2)).plane is None
+    decider(probability, 3 * 10**9, (0, 2))
+    decider.forget()
+    assert decider(np.array([1 - held, held, 0], np.float32), 4 * 10**9, (0, 2)).plane is None
+
+
+def test_background_is_not_held() -> None:
+    decider = Decider(BUNDLE)
+    assert decider(np.array([0.0, 0.1, 0.9], np.float32), 0, (0, 0)).plane == "background"
+    held = BUNDLE.abstain_below * (KEEP_SHARE + 0.02)
+    assert decider(np.array([0.0, 1 - held, held], np.float32), 10**9, (0, 0)).plane is None

@@ -16,6 +16,25 @@ def test_percentiles_of_a_whole_run_are_right_to_one_per_cent() -> None:
     np.testing.assert_allclose((found.p50, found.p95, found.p99), expected, rtol=0.02)
 
 
+def test_recent_percentiles_are_numpys() -> None:
+    durations_ms = np.random.default_rng(4).lognormal(3, 0.7, 150)
+    for count in (1, 2, 3, 150):
+        log = LatencyLog()
+        for duration_ms in durations_ms[:count]:
+            log.add("total", round(duration_ms * 1e6))
+        found = log.recent()["total"]
+        expected = np.percentile(durations_ms[:count], (50, 95, 99))
+        np.testing.assert_allclose((found.p50, found.p95, found.p99), expected, atol=0.006)
+
+
+def test_a_whole_run_is_told_by_stage_in_the_order_of_the_path() -> None:
+    log = LatencyLog()
+    for stage, duration_ms in (("waiting", 1), ("inference", 9), ("total", 10)):
+        log.add(stage, duration_ms * 1_000_000)
+    assert list(log.whole_run_by_stage()) == ["waiting", "inference", "total"]
+    assert log.whole_run_by_stage()["inference"] == log.whole_run("inference")
+
+
 def test_recent_percentiles_forget() -> None:
     log = LatencyLog()
     for _ in range(1000):

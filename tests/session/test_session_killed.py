@@ -131,6 +131,7 @@ def test_a_torn_last_line_is_left_out(tmp_path, recording):
 def test_interrupted_anywhere_nothing_is_lost_and_the_next_time_it_is_done(tmp_path, recording, monkeypatch, step):
     """The power goes at each step: no exception handler of ours runs."""
     reader = killed_after(45, tmp_path, "video", "sound")
+    (reader.path / "best-femur.png").write_bytes(b"a best frame")
     frames = len(reader)
 
     def power_cut(*arguments):
@@ -143,6 +144,8 @@ def test_interrupted_anywhere_nothing_is_lost_and_the_next_time_it_is_done(tmp_p
     assert reader.path.exists() or SessionReader(tmp_path / "s").manifest.reason == RECOVERED
     recovered = recover_session(reader.path) if reader.path.exists() else recover_session(tmp_path / "s")
     assert len(list(SessionReader(recovered).frames())) == frames
+    assert (recovered / "best-femur.png").read_bytes() == b"a best frame"
+    assert len(verify_session(recovered)) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["s"]
 
 
@@ -210,7 +213,7 @@ def test_verify_tells_a_frame_at_another_time_and_a_stranger_in_the_timeline(tmp
     lines[2] = lines[2].rsplit(",", 1)[0] + ",35"
     frames.write_text("\n".join(lines) + "\n")
     with (path / "timeline.jsonl").open("a") as timeline:
-        timeline.write('{"captured_ns":1,"kind":"truth","frame_index":99,"plane":"femur"}\n')
+        timeline.write('{"captured_ns":1,"kind":"label","frame_index":99,"plane":"femur"}\n')
     names = ("frames.csv", "timeline.jsonl")
     was = read_manifest(path)
     hashes = was.sha256 | {name: recover.file_sha256(path / name) for name in names}

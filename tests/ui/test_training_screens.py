@@ -80,7 +80,9 @@ def test_a_tracker_that_is_off_is_not_passed_and_may_be_checked_again(screen, mo
     assert not screen.result.passed and not screen.goes_on
     again, goes_on, _ = screen.findChildren(QPushButton)
     assert again.text() == "Check again" and "without scored gaze" in goes_on.text()
+    QApplication.processEvents()
     screen.grab().save(str(ARTEFACTS / "calibration_refused.png"))
+    assert all(button.width() >= button.sizeHint().width() for button in (again, goes_on)), "no word is cut off"
     QTest.keyClick(screen, Qt.Key.Key_Escape)
     assert not screen.goes_on
 

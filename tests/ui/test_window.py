@@ -80,8 +80,8 @@ def test_guidance_is_shown_in_words(open_window, manual_clock):
     assert words_of(window, PlaneCard).startswith("Standard plane: Four-chamber view, confidence 93 percent")
     assert "Recording" in words_of(window, Header)
     assert "not for diagnosis" in words_of(window, Header)
-    assert "3 of 13 done" in words_of(window, Checklist)
-    assert "-23 dBFS, speech" in words_of(window, SoundMeter)
+    assert "3 of 13 seen" in words_of(window, Checklist)
+    assert "-23 dBFS, Speech" in words_of(window, SoundMeter)
     assert "Lost 0" in words_of(window, RunFacts)
     assert "29 / 44 ms" in words_of(window, RunFacts)
     assert window.findChild(ImageView).heat_visible

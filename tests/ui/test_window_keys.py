@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage
 from PyQt6.QtTest import QTest
 
 from tests.ui.scripted_run import (
@@ -21,7 +22,7 @@ from ui.checklist import Checklist
 from ui.gaze_legend import GazeLegend
 from ui.header import Header
 from ui.image_view import ImageView
-from ui.keys import ACTIONS, KeyButton, KeyHelp
+from ui.keys import ACTIONS, HEAT_ACTIONS, KeyButton, KeyHelp, key_name
 from ui.plane_card import PlaneCard
 from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
@@ -51,15 +52,34 @@ def typed(open_window, display, qtbot, manual_clock):
     return window
 
 
+def heat_strength(view):
+    """How far the colours over the grey image are from grey."""
+    picture = view.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(picture.constBits().asarray(picture.sizeInBytes()), np.uint8)
+    colours = pixels.reshape(picture.height(), picture.width(), 4)[..., :3].astype(int)
+    return float((colours.max(axis=2) - colours.min(axis=2)).mean())
+
+
 def test_real_keys_do_what_the_footer_says(typed, qtbot, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     view, legend = typed.findChild(ImageView), typed.findChild(GazeLegend)
     helping = typed.findChild(KeyHelp)
     press(typed, "h")
     qtbot.waitUntil(lambda: not view.heat_visible)
-    assert "H shows it" in legend.accessibleName()
+    assert "only while frozen" in legend.accessibleName()
+    press(typed, "space")
+    qtbot.waitUntil(lambda: view.heat_visible)
+    press(typed, "Next")  # a page-turner's pedal
+    qtbot.waitUntil(lambda: not view.heat_visible)
+    press(typed, "h")
+    qtbot.waitUntil(lambda: "H shows it" in legend.accessibleName())
     press(typed, "h")
     qtbot.waitUntil(lambda: view.heat_visible)
+    strong = heat_strength(view)
+    press(typed, "bracketleft")
+    qtbot.waitUntil(lambda: heat_strength(view) < 0.9 * strong)
+    press(typed, "bracketright")
+    qtbot.waitUntil(lambda: heat_strength(view) == strong)
     press(typed, "o")
     qtbot.waitUntil(lambda: not view.heat_visible)
     assert "O shows it" in legend.accessibleName()
@@ -91,21 +111,23 @@ def test_real_stop_keys_end_the_run_and_then_the_window(typed, qtbot, key):
 
 def test_every_action_can_be_clicked_reached_and_is_explained(open_window, manual_clock):
     window = open_window(ScriptedRun([live()]), clock=manual_clock)
-    buttons = {button.action.name: button for button in window.findChildren(KeyButton)}
-    assert set(buttons) == {action.name for action in ACTIONS}
-    for action in ACTIONS:
+    buttons = {button.action.name: button for button in window.findChildren(KeyButton) if button.isVisible()}
+    actions = (*ACTIONS, *HEAT_ACTIONS)
+    assert set(buttons) == {action.name for action in actions}, "without a checklist nothing can be marked"
+    for action in actions:
         button = buttons[action.name]
-        assert button.isVisible()
         assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
-        assert action.keys[0] in button.accessibleName()
+        assert key_name(action.keys[0]) in button.accessibleName()
         assert action.explanation == button.accessibleDescription()
         assert action.explanation in window.findChild(KeyHelp).accessibleDescription()
     window.pull()
     QTest.mouseClick(buttons["heatmap"], Qt.MouseButton.LeftButton)
     assert not window.findChild(ImageView).heat_visible
+    QTest.mouseClick(buttons["heatmap"], Qt.MouseButton.LeftButton)
     buttons["heatmap"].setFocus()
     QTest.keyClick(buttons["heatmap"], Qt.Key.Key_Space)
-    assert window.findChild(ImageView).heat_visible
+    assert window.findChild(ImageView).heat_visible, "it presses the button, and does not freeze"
+    assert not buttons["freeze"].isChecked()
 
 
 def test_each_panel_has_an_accessible_name(open_window, manual_clock):

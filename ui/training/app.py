@@ -15,7 +15,7 @@ from assistant.contracts import Device
 from assistant.teaching.calibration import Calibration
 from assistant.teaching.cases import Case
 from assistant.teaching.observer import ON_IMAGE
-from ui.display import require_display
+from ui.app import new_application
 from ui.training.calibration_screen import CalibrationScreen
 from ui.training.case_screen import CaseScreen
 
@@ -64,8 +64,7 @@ def choose_case(cases: Sequence[Case], *, blinded: bool) -> Case | None:
 
 
 def _new_application() -> QApplication:
-    require_display()
-    application = QApplication(["sonocue"])
+    application = new_application(None)
     _KEPT.append(application)
     return application
 

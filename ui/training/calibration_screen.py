@@ -73,6 +73,7 @@ class CalibrationScreen(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
+        column.setContentsMargins(120, 48, 120, 48)
         column.addStretch(1)
         column.addWidget(self._words)
         column.addSpacing(24)

@@ -1,0 +1,1 @@
+"""Looking at recorded sessions: what the replay window shows and does, without any window."""

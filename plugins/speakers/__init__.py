@@ -1,0 +1,1 @@
+"""Devices that play sound, for the replay: one file each."""
