@@ -13,6 +13,7 @@ from assistant.errors import EndOfStream, SourceError
 
 DRIFT: Final = 500e-6  # how much two quartzes may differ, generously
 NEW_TIMELINE_NS: Final = 10_000_000_000  # a sender's clock that steps further than this began anew
+STEP_BACK_NS: Final = 300_000_000  # one that goes back by this did too: a false guess costs one jitter of the network
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class MediaClock:
     def __init__(self) -> None:
         self._offset_ns: float | None = None
         self._last_arrival_ns = 0
+        self._latest_sent_ns = 0
 
     @property
     def known(self) -> bool:
@@ -38,12 +40,15 @@ class MediaClock:
     def arrived(self, sent_ns: int, arrived_ns: int) -> None:
         """Learn from an item: its time by the sender's clock, and its arrival on the run's clock."""
         offset_ns = arrived_ns - sent_ns
-        if self._offset_ns is None or abs(offset_ns - self._offset_ns) > NEW_TIMELINE_NS:
+        began_anew = sent_ns < self._latest_sent_ns - STEP_BACK_NS
+        if self._offset_ns is None or began_anew or abs(offset_ns - self._offset_ns) > NEW_TIMELINE_NS:
             self._offset_ns = offset_ns
+            self._latest_sent_ns = sent_ns
         else:
             drifted_ns = self._offset_ns + max(0, arrived_ns - self._last_arrival_ns) * DRIFT
             self._offset_ns = min(offset_ns, drifted_ns)
         self._last_arrival_ns = arrived_ns
+        self._latest_sent_ns = max(self._latest_sent_ns, sent_ns)
 
     def captured_ns(self, sent_ns: int) -> int:
         """When an item with this time of the sender's was captured, on the run's clock. Learn from one item first."""

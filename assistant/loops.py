@@ -27,6 +27,7 @@ from assistant.narration import PERIOD_S, NarrationAgreement
 from assistant.recording import Recorder
 from assistant.scene import SceneCounter
 from assistant.session.sound_clock import SoundClock
+from assistant.signal_watch import SignalTeller
 from assistant.speech import SpeechDetector
 from assistant.state import RunState
 
@@ -63,6 +64,7 @@ def capture_video(
     """
     scenes = SceneCounter()
     started_ns = clock.now_ns()
+    signal = SignalTeller(started_ns, None if recorder is None else recorder.put)
     waiting = True
     try:
         while not stopping.is_set() and (seconds is None or clock.now_ns() - started_ns < seconds * 1e9):
@@ -71,11 +73,12 @@ def capture_video(
             except EndOfStream:
                 return
             if not isinstance(frame, Frame):
+                state.nothing_captured(signal.nothing(clock.now_ns()))
                 continue
             scene = scenes(frame)
             if waiting:
                 waiting, started_ns = False, frame.captured_ns
-            state.frame_captured(frame, scene)
+            state.frame_captured(frame, scene, signal.frame(frame))
             if recorder is not None:
                 recorder.put(frame)
             if slot is not None and slot.put((frame, scene)):
@@ -169,6 +172,7 @@ def run_lockstep(
     indices of the frames that get guidance; None: all.
     """
     scenes = SceneCounter()
+    signal = SignalTeller(clock.now_ns(), None if recorder is None else recorder.put)
     observe = SideStreams(state)
     previous: Guidance | None = None
     first_ns: int | None = None
@@ -191,7 +195,7 @@ def run_lockstep(
             observe(item)
             continue
         scene = scenes(item)
-        state.frame_captured(item, scene)
+        state.frame_captured(item, scene, signal.frame(item))
         if step is None or (only is not None and item.index not in only):
             continue
         guidance = step(item, scene, available_ns)
@@ -225,4 +229,5 @@ class SideStreams:
             self._state.gaze_captured(item)
         elif isinstance(item, TimelineEvent) and item.data.get("event") == "packets lost":
             self._lost_packets += int(item.data["packets"])
-            self._state.fault("packets", f"{self._lost_packets} packets of the stream came and were dropped")
+            said = f"{self._lost_packets} packets of the stream came and were dropped"
+            self._state.fault("packets", said, passing=True)

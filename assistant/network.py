@@ -96,11 +96,21 @@ class SocketReader:
         if address.waits:
             family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
             with socket.create_server((address.host, address.port), family=family) as server:
-                server.settimeout(timeout_s)
-                self._socket = server.accept()[0]
+                self._socket = self._called(server)
         else:
             self._socket = socket.create_connection((address.host, address.port), timeout=timeout_s)
         self._socket.settimeout(LOOK_UP_S)
+        _notice_a_dead_peer(self._socket)
+
+    def _called(self, server: socket.socket) -> socket.socket:
+        """Who calls; ``TimeoutError`` when nobody does in time, or the device is closed."""
+        server.settimeout(LOOK_UP_S)
+        while True:
+            try:
+                return server.accept()[0]
+            except TimeoutError:
+                if self._closed.is_set() or time.monotonic() > (self._first_until_s or 0.0):
+                    raise
 
     def read(self, size: int) -> bytes:
         """What has come, at most ``size`` bytes; nothing at the end, or when the device was closed.
@@ -123,3 +133,11 @@ class SocketReader:
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+
+def _notice_a_dead_peer(connection: socket.socket) -> None:
+    """Tell a sender that pauses from one whose cable or power is out: the system asks, and hears nothing for 5 s."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):  # each system has its own names for them
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from assistant.config import RunConfig
 from assistant.contracts import Clock, Device, DeviceInfo, StreamKind
 from assistant.errors import ConfigError, SourceError
 from assistant.plugin_loader import load_plugin
+from assistant.reopening import ReopeningDevice, only_live
 from assistant.teaching.open_gaze import open_tracker
 
 
@@ -77,10 +79,11 @@ def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSou
         SourceError: a device cannot be opened, or gives no images.
     """
     paced = not config.lockstep
-    video = create_device(config.source, paced=paced, consent=config.consent)
+    video = _reopening(config.source, create_device(config.source, paced=paced, consent=config.consent), config)
     microphone = None
     if config.microphone is not None:
         microphone = create_device(config.microphone, paced=paced, consent=config.consent)
+        microphone = _reopening(config.microphone, microphone, config)
     cleanup.callback(video.close)
     video_info = video.open(clock)
     _check_consent(config.source, video, config.consent)
@@ -94,6 +97,15 @@ def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSou
             raise SourceError(f"microphone '{config.microphone}' gives no sound: see 'sonocue devices'")
     tracker = open_tracker(config, clock, cleanup)
     return OpenSources(video, video_info, microphone, microphone_info, tracker, keeps_gaze=config.trainee is None)
+
+
+def _reopening(spec: str, device: Device, config: RunConfig) -> Device:
+    """A device that comes back when it was lost, where it is one that can be."""
+    make = partial(create_device, spec, consent=config.consent)
+    if config.lockstep or not only_live(device, partial(make, paced=False)):
+        return device
+    allow = partial(_check_consent, spec, consent=config.consent)
+    return ReopeningDevice(device, partial(make, paced=True), allow)
 
 
 def _check_consent(spec: str, device: Device, consent: bool) -> None:

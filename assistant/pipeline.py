@@ -43,6 +43,7 @@ from assistant.plane_stills import StillKeeper
 from assistant.plugin_loader import load_plugin
 from assistant.publishing import PublisherWorker, PublishingStep, create_publisher
 from assistant.recording import Recorder
+from assistant.reopening import tell_losses
 from assistant.run import Run
 from assistant.screen_mode import ScreenWatch
 from assistant.session.agreement import guided_frames
@@ -140,6 +141,8 @@ def start_run(
             keeper = StillKeeper(recorder.put)
             cleanup.callback(keeper.close)
             examination.on_event, examination.on_best = recorder.put, keeper
+        for device in (sources.video, sources.microphone):
+            tell_losses(device, state, None if recorder is None else recorder.put)
         published: tuple[str, ...] = ()
         if step is None and config.publishers:
             raise ConfigError("a publisher sends guidance: expected a model beside --publish, got none")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from assistant.contracts import Frame, Guidance, StreamItem, TimelineEvent
 from assistant.disk_room import DiskRoom
-from assistant.errors import SonocueError
+from assistant.errors import SessionError, SonocueError
 
 if TYPE_CHECKING:
     from assistant.session.attached import SessionFile
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 BOUND_NS = 3_000_000_000
 """How much video may wait to be written, in time; what comes on top is lost, counted and shown."""
+
+MOST_WAITING = 10_000
+"""How many items may wait, whatever they are: half a minute and more of sound, gaze and guidance."""
+
+PATIENCE_S = 30.0
+"""At the end, a disk that takes nothing at all for so long is given up; the session stays to be recovered."""
 
 
 class Recorder:
@@ -33,6 +39,7 @@ class Recorder:
         self._waiting_frames_ns: deque[int] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._gave_up = False
         self._failed = ""
         self._room = DiskRoom(writer.path)
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
@@ -45,12 +52,16 @@ class Recorder:
                 waiting_ns = item.captured_ns - self._waiting_frames_ns[0] if self._waiting_frames_ns else 0
                 if self._failed or waiting_ns > BOUND_NS:
                     self._state.frame_lost(self._failed or "the disk or processor does not keep up with recording")
-                    self._items.append(TimelineEvent(item.captured_ns, "event", _lost(item)))
-                    return
-                self._waiting_frames_ns.append(item.captured_ns)
-            if not self._failed:
-                self._items.append(item)
-                self._changed.notify()
+                    item = TimelineEvent(item.captured_ns, "event", _lost(item))
+                else:
+                    self._waiting_frames_ns.append(item.captured_ns)
+            if self._failed:
+                return
+            if len(self._items) >= MOST_WAITING and not isinstance(item, Frame):
+                self._state.fault("recording of sound", "recording lost sound or gaze: the disk takes nothing")
+                return
+            self._items.append(item)
+            self._changed.notify()
 
     def wait_for_room(self) -> None:
         """Block until under a second of video waits: for lock-step, where the source can wait and nothing is lost."""
@@ -58,14 +69,32 @@ class Recorder:
             self._changed.wait_for(lambda: len(self._waiting_frames_ns) < 30 or bool(self._failed))
 
     def close(self, *, complete: bool, reason: str = "") -> Path:
-        """Write what waits, close the session and return its final folder. Idempotent: the first call's word stands."""
+        """Write what waits, close the session and return its final folder. Idempotent: the first call's word stands.
+
+        Raises:
+            SessionError: the session cannot be closed; what was recorded stays in its ``.partial`` folder.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
-        if self._failed:
-            return self._writer.close(complete=False, reason=self._failed)
-        return self._writer.close(complete=complete, reason=reason)
+        waiting = len(self._items) if self._gave_up else -1
+        while self._thread.is_alive() and len(self._items) != waiting:
+            waiting = len(self._items)
+            self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._gave_up = True
+            raise SessionError(
+                f"session '{self._writer.path}': the disk has taken nothing for {PATIENCE_S:.0f} s; "
+                f"what it took can be read: sonocue session recover {self._writer.path}"
+            )
+        try:
+            if self._failed:
+                return self._writer.close(complete=False, reason=self._failed)
+            return self._writer.close(complete=complete, reason=reason)
+        except SessionError as error:
+            if not self._writer.path.exists():
+                raise
+            raise SessionError(f"{error}: make room, then sonocue session recover {self._writer.path}") from error
 
     def _work(self) -> None:
         while True:
@@ -97,6 +126,7 @@ class Recorder:
             self._items.clear()
             self._waiting_frames_ns.clear()
             self._changed.notify()
+        self._state.fault("recording", reason)
         for _ in range(waiting):
             self._state.frame_lost(reason)
 

@@ -126,6 +126,7 @@ class Snapshot:
         checklist: what the examination asks for, in order; without a checklist file, one item a plane.
         disk_s_left: seconds of recording for which the disk has room at the present rate; None while nothing is
             recorded, and before the rate is known.
+        frozen: the source gives the same image again and again; guidance is about that image.
     """
 
     number: int
@@ -151,6 +152,7 @@ class Snapshot:
     narration_agreement: float | None = None
     checklist: tuple[ChecklistItem, ...] = ()
     disk_s_left: float | None = None
+    frozen: bool = False
 
 
 class SnapshotSource(Protocol):

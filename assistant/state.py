@@ -6,20 +6,25 @@ Every method is called from several threads; each takes the lock for a few assig
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 
 from assistant.contracts import Clock, Frame, GazeSample, Guidance
 from assistant.examination import Examination
 from assistant.latency import LatencyLog
+from assistant.signal_watch import SILENT_NS, Signal
 from assistant.snapshot import Counters, MarkedState, PlaneProgress, Snapshot, SoundLevel
 
-NO_SIGNAL_NS = 500_000_000
+NO_SIGNAL_NS = SILENT_NS
 """A live source that gives no frame for so long has no signal; guidance is withdrawn."""
+
+PASSING_NS = 10_000_000_000
+"""How long a fault is shown that is over when it is known: something was lost."""
 
 GAZE_VALID_NS = 200_000_000
 """How long a gaze sample is shown."""
 
+_MOST_PAST_FAULTS = 100  # different ones that are remembered
 _RATE_WINDOW_NS = 2_000_000_000
 
 
@@ -63,6 +68,9 @@ class RunState:
         self._sound_drift_ppm: float | None = None
         self._agreement: float | None = None
         self._faults: dict[str, str] = {}
+        self._past_faults: Counter[str] = Counter()
+        self._passing: dict[str, int] = {}
+        self._signal: Signal | None = None
         self._captured = self._recorded = self._guided = self._skipped = self._lost = 0
         self._capture_times_ns: deque[int] = deque(maxlen=512)
         self._guidance_times_ns: deque[int] = deque(maxlen=512)
@@ -81,17 +89,43 @@ class RunState:
             self._started_ns = self._clock.now_ns()
             self._number += 1
 
-    def frame_captured(self, frame: Frame, scene: int) -> None:
-        """A frame came from the source; a gap in its index is a loss."""
+    def frame_captured(self, frame: Frame, scene: int, signal: Signal | None = None) -> None:
+        """A frame came from the source, which shows ``signal``; a gap in its index is a loss."""
         with self._lock:
             if self._frame is not None and frame.index > self._frame.index + 1:
                 self._lost += frame.index - self._frame.index - 1
                 self._faults["source"] = "the source lost frames"
-            self._frame, self._scene = frame, scene
+                self._passing["source"] = self._clock.now_ns() + PASSING_NS
+            self._frame, self._scene, self._signal = frame, scene, signal
+            if signal is not None and signal.kind == "none":
+                self._no_signal(signal.reason)
+            else:
+                self._clear("signal")
             self._captured += 1
             self._capture_times_ns.append(self._clock.now_ns())
             if self._first_capture_ns is None:
                 self._first_capture_ns = self._capture_times_ns[-1]
+            self._number += 1
+
+    def nothing_captured(self, signal: Signal) -> None:
+        """No frame came; only the next one says that there is a signal again."""
+        with self._lock:
+            if signal.kind == "none" and (self._signal is None or self._signal.kind != "none"):
+                self._signal = signal
+                self._no_signal(signal.reason)
+                self._number += 1
+
+    def signal_lost(self, reason: str) -> None:
+        """The source of the images is gone; guidance is withdrawn until the next image comes."""
+        with self._lock:
+            self._no_signal(reason)
+            self._number += 1
+
+    def sound_lost(self, message: str) -> None:
+        """The source of the sound is gone, as ``message`` says; ``cleared("sound")`` when it is back."""
+        with self._lock:
+            self._sound = None
+            self._faults["sound"] = message
             self._number += 1
 
     def frame_recorded(self) -> None:
@@ -119,7 +153,9 @@ class RunState:
     def guidance_ready(
         self, guidance: Guidance, previous: Guidance | None, frame: Frame | None = None, *, frozen: bool = False
     ) -> None:
-        """Guidance was made of ``frame``; the rest as in ``Examination.guided``."""
+        """Guidance was made of ``frame``; see ``Examination.guided``. Frozen too while the source says so."""
+        with self._lock:
+            frozen |= self._signal is not None and self._signal.kind != "live"
         self._examination.guided(guidance, previous, frame, frozen=frozen)
         with self._lock:
             self._guided += 1
@@ -163,10 +199,21 @@ class RunState:
         with self._lock:
             return self._frame
 
-    def fault(self, part: str, message: str) -> None:
-        """``part`` of the run is in trouble; ``message`` is shown until the run ends."""
+    def fault(self, part: str, message: str, *, passing: bool = False) -> None:
+        """``part`` of the run is in trouble; ``message`` is shown until it is cleared, or the run ends.
+
+        ``passing`` clears it by itself, when nobody said it again for ``PASSING_NS``.
+        """
         with self._lock:
             self._faults[part] = message
+            if passing:
+                self._passing[part] = self._clock.now_ns() + PASSING_NS
+            self._number += 1
+
+    def cleared(self, part: str) -> None:
+        """``part`` of the run is well again; what was wrong stays in ``faults``."""
+        with self._lock:
+            self._clear(part)
             self._number += 1
 
     def engine_replaced(self, engine: str, message: str) -> None:
@@ -185,9 +232,10 @@ class RunState:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What went wrong so far."""
+        """What went wrong so far, whether or not it still is."""
         with self._lock:
-            return tuple(self._faults.values())
+            times = self._past_faults + Counter(self._faults.values())
+        return tuple(said if count == 1 else f"{said} ({count} times)" for said, count in times.items())
 
     def ended(self, session: Path | None) -> None:
         """The run is over; ``session`` is the closed session's final folder."""
@@ -225,13 +273,16 @@ class RunState:
             planes = tuple(PlaneProgress(each.plane, 0.0, seen=False) for each in planes)
         with self._lock:
             now_ns = self._clock.now_ns() if self._ended_ns is None else self._ended_ns
+            for part in [part for part, until_ns in self._passing.items() if now_ns >= until_ns]:
+                self._clear(part)
+                self._number += 1
             frame, guidance = self._frame, self._guidance
-            quiet_since_ns = frame.captured_ns if frame is not None else self._started_ns
-            no_signal = self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
-            faults = tuple(self._faults.values())
-            if no_signal:
-                faults = (f"no signal from {self._source}", *faults)
-            if self._shadow or no_signal or not self._may_show(guidance, frame):
+            no_signal = self._is_silent(now_ns)
+            faults = tuple(message for part, message in self._faults.items() if part != "signal")
+            if "signal" in self._faults or no_signal:
+                faults = (self._faults.get("signal", f"no signal from {self._source}"), *faults)
+            blank = "signal" in self._faults or (self._signal is not None and self._signal.kind == "none")
+            if self._shadow or no_signal or blank or not self._may_show(guidance, frame):
                 guidance = None
             gaze = self._gaze
             if gaze is not None and (not gaze.valid or now_ns - gaze.captured_ns > GAZE_VALID_NS) and self._live:
@@ -262,7 +313,13 @@ class RunState:
                 narration_agreement=self._agreement,
                 disk_s_left=self._disk_s_left if self._ended_ns is None else None,
                 checklist=checklist,
+                frozen=self._signal is not None and self._signal.kind == "frozen" and not no_signal and not blank,
             )
+
+    def _is_silent(self, now_ns: int) -> bool:
+        """No image came for too long; this holds where nobody says so, since whoever captures hangs."""
+        quiet_since_ns = self._frame.captured_ns if self._frame is not None else self._started_ns
+        return self._live and self._ended_ns is None and now_ns - quiet_since_ns > NO_SIGNAL_NS
 
     def _may_show(self, guidance: Guidance | None, frame: Frame | None) -> bool:
         """Guidance is of the same stream and scene as the newest image, and not too old for it."""
@@ -272,6 +329,18 @@ class RunState:
             and (guidance.stream, guidance.scene) == (frame.stream, self._scene)
             and frame.captured_ns - guidance.captured_ns <= self._max_guidance_age_ns
         )
+
+    def _no_signal(self, reason: str) -> None:
+        """With the lock held. Out of real time nothing is awaited, so that its absence is no fault."""
+        if self._live:
+            self._faults["signal"] = f"no signal from {self._source}: {reason}"
+
+    def _clear(self, part: str) -> None:
+        """With the lock held."""
+        self._passing.pop(part, None)
+        message = self._faults.pop(part, None)
+        if message is not None and (message in self._past_faults or len(self._past_faults) < _MOST_PAST_FAULTS):
+            self._past_faults[message] += 1
 
     def _counters(self) -> Counters:
         return Counters(self._captured, self._recorded, self._guided, self._skipped, self._lost)

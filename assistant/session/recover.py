@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from assistant.errors import SessionError
 from assistant.session.being_written import is_being_written
+from assistant.session.disk import in_plain_words
 from assistant.session.manifest import (
     FRAMES_NAME,
     PARTIAL_SUFFIX,
@@ -69,7 +70,9 @@ def recover_session(path: Path) -> Path:
         _folder_to_disk(final.parent)
     except (OSError, FFmpegError) as error:
         shutil.rmtree(working, ignore_errors=True)
-        raise SessionError(f"session '{path}' cannot be recovered, and stays as it was: {error}") from error
+        raise SessionError(
+            f"session '{path}' cannot be recovered, and stays as it was: {in_plain_words(error)}"
+        ) from error
     shutil.rmtree(path)
     return final
 

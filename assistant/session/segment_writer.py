@@ -22,10 +22,10 @@ from assistant.session.manifest import Segment
 MILLISECONDS = Fraction(1, 1000)  # the finest time that Matroska keeps by default
 KEYFRAME_EVERY_MS = 1000
 
-# A cluster is written every half second, and at once. bitexact: no random ids, no date, no library version.
+# A cluster is written every fifth of a second, and at once. bitexact: no random ids, no date, no library version.
 # max_interleave_delta (in microseconds): a sound device that falls silent must not hold the video back in memory.
 MUXER = {
-    "cluster_time_limit": "500",
+    "cluster_time_limit": "200",
     "flush_packets": "1",
     "fflags": "+bitexact",
     "max_interleave_delta": "200000",

@@ -6,9 +6,11 @@ stays bounded however long the session is.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,7 @@ from assistant.contracts import AudioBlock, Clock, Frame, GazeSample, Guidance, 
 from assistant.errors import SessionError
 from assistant.session.attached import SessionFile
 from assistant.session.being_written import mark_as_written
+from assistant.session.disk import in_plain_words
 from assistant.session.manifest import (
     FRAMES_NAME,
     MANIFEST_NAME,
@@ -169,7 +172,7 @@ class SessionWriter:
                 case SessionFile():
                     self._put_file(item)
         except (OSError, FFmpegError, ValueError) as error:
-            self._broken = f"writing failed: {error}"
+            self._broken = in_plain_words(error)
             raise SessionError(f"session '{self.path}': {self._broken}") from error
 
     def close(self, *, complete: bool = True, reason: str = "") -> Path:
@@ -186,24 +189,29 @@ class SessionWriter:
             return self.path
         self._closed = True
         try:
-            if self._waiting_sound:
-                self._open_segment(None)
-            if self._segment is not None:
-                self._segment.close()
-            for stream in (self._frames, self._sound, self._timeline):
-                stream.close()
+            with ExitStack() as files:  # each is released, also when another cannot be finished
+                for stream in (self._frames, self._sound, self._timeline):
+                    files.callback(stream.close)
+                if self._waiting_sound:
+                    self._open_segment(None)
+                if self._segment is not None:
+                    self._segment.close()
             names = [FRAMES_NAME, SOUND_NAME, TIMELINE_NAME, *(segment.file for segment in self._manifest.segments)]
             names += sorted(self._attached)
             for name in names:
                 to_disk(self.path / name)
             self._update_manifest(
                 complete=complete and not self._broken,
-                reason="; ".join(filter(None, (self._broken, reason))),
+                reason=reason if self._broken in reason else "; ".join(filter(None, (self._broken, reason))),
                 sha256={name: file_sha256(self.path / name) for name in names},
             )
             self.path.rename(self._final)
         except (OSError, FFmpegError) as error:
-            raise SessionError(f"session '{self.path}' cannot be closed, but can be read: {error}") from error
+            if not self.path.exists():
+                raise SessionError(f"session '{self.path}' cannot be closed: {in_plain_words(error)}") from error
+            raise SessionError(
+                f"session '{self.path}' cannot be closed, but can be read: {in_plain_words(error)}"
+            ) from error
         self.path = self._final
         return self.path
 
@@ -211,7 +219,7 @@ class SessionWriter:
         if frame.captured_ns >= self._look_again_ns:
             # Into a folder that was removed, an open file is written without an error, and is nowhere.
             if not (self.path / MANIFEST_NAME).exists():
-                raise FileNotFoundError(f"the folder '{self.path}' was removed or renamed")
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             self._look_again_ns = frame.captured_ns + _LOOK_EVERY_NS
         grey = frame.pixels.ndim == 2
         layout = frame.width_px, frame.height_px, grey

@@ -23,7 +23,9 @@ DEADLINE_S = 20.0
 
 
 def make_frames(count: int) -> list[Frame]:
-    return [Frame(index, index * 33 * MS, np.full((16, 16), index, dtype=np.uint8)) for index in range(count)]
+    """Noise: one colour would be a grabber without a signal."""
+    rng = np.random.default_rng(0)
+    return [Frame(index, index * 33 * MS, rng.integers(0, 255, (16, 16), np.uint8)) for index in range(count)]
 
 
 class ScriptedDevice:

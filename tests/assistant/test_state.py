@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.contracts import Abstention, Decision, Frame, Guidance
-from assistant.state import NO_SIGNAL_NS, RunState
+from assistant.signal_watch import Signal
+from assistant.state import NO_SIGNAL_NS, PASSING_NS, RunState
 
 MS = 1_000_000
 PIXELS = np.zeros((4, 4), dtype=np.uint8)
@@ -127,6 +128,64 @@ def test_a_gap_in_the_index_is_a_loss() -> None:
     state.frame_captured(Frame(4, 33 * MS, PIXELS), 0)
     assert state.counters.lost == 3
     assert state.snapshot().faults
+
+
+def test_a_fault_clears_and_what_went_wrong_stays_in_the_summary() -> None:
+    clock = Clock()
+    state = make_state(clock)
+    for _ in range(2):
+        state.frame_captured(Frame(0, clock.time_ns, PIXELS), 0)
+        state.guidance_ready(make_guidance(0, clock.time_ns), None)
+        before = state.snapshot()
+        assert before.faults == () and before.guidance is not None
+        state.signal_lost("it ended")
+        lost = state.snapshot()
+        assert lost.faults == ("no signal from test: it ended",)
+        assert lost.guidance is None and lost.number != before.number
+        clock.time_ns += 100 * MS
+    state.frame_captured(Frame(1, clock.time_ns, PIXELS, stream=1), 1)
+    assert state.snapshot().faults == ()
+    assert state.faults == ("no signal from test: it ended (2 times)",)
+    state.sound_lost("no sound from it")
+    assert state.snapshot().faults == ("no sound from it",) and state.snapshot().sound is None
+    state.cleared("sound")
+    assert state.snapshot().faults == ()
+
+
+def test_a_loss_is_shown_for_some_seconds() -> None:
+    clock = Clock()
+    state = make_state(clock, live=False)
+    state.fault("packets", "3 packets", passing=True)
+    clock.time_ns = PASSING_NS - 1
+    before = state.snapshot()
+    clock.time_ns = PASSING_NS
+    after = state.snapshot()
+    assert (before.faults, after.faults, state.faults) == (("3 packets",), (), ("3 packets",))
+    assert after.number != before.number, "the window repaints"
+
+
+@pytest.mark.parametrize(
+    ("signal", "shown", "faults", "frozen"),
+    [
+        (Signal("live", 0), True, 0, False),
+        (Signal("frozen", 0), True, 0, True),
+        (Signal("none", 0, "the image is black"), False, 1, False),
+    ],
+)
+def test_what_the_image_says(signal: Signal, shown: bool, faults: int, frozen: bool) -> None:
+    """Guidance stays bound to a frozen image, and no plane is dwelt on while it stands."""
+    clock = Clock()
+    state = make_state(clock)
+    previous = None
+    for index in range(20):
+        clock.time_ns = index * 100 * MS
+        state.frame_captured(Frame(index, clock.time_ns, PIXELS), 0, signal)
+        guidance = make_guidance(index, clock.time_ns)
+        state.guidance_ready(guidance, previous)
+        previous = guidance
+    snapshot = state.snapshot()
+    assert (snapshot.guidance is not None, len(snapshot.faults), snapshot.frozen) == (shown, faults, frozen)
+    assert (snapshot.planes[1].seen, snapshot.planes[1].seconds > 0) == (signal.kind == "live", signal.kind == "live")
 
 
 def guide(state: RunState, planes: list[str | None], step_ns: int = 100 * MS) -> None:

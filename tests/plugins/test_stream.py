@@ -375,3 +375,15 @@ def test_a_full_lane_drops_the_oldest_and_ends_after_the_last():
     for _ in range(2):
         with pytest.raises(SourceError, match="cable pulled"):
             lane.take(0.0)
+
+
+def test_a_sender_that_begins_anew_is_stamped_when_it_arrives():
+    """Its clock is back at zero after a few seconds; a backlog, whose clock goes on, is stamped as it was sent."""
+    media = MediaClock()
+    media.arrived(5_000_000_000, 100_000_000_000)
+    media.arrived(6_000_000_000, 104_000_000_000)  # three seconds late
+    assert media.captured_ns(6_000_000_000) == pytest.approx(101_000_000_000, abs=5_000_000)
+    media.arrived(1_400_000_000, 106_000_000_000)
+    assert media.captured_ns(1_400_000_000) == 106_000_000_000
+    media.arrived(1_500_000_000, 106_150_000_000)
+    assert media.captured_ns(1_500_000_000) == pytest.approx(106_100_000_000, abs=5_000_000)
