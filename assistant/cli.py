@@ -66,6 +66,7 @@ def live(
     headless: Headless = False,
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
+    gaze: Annotated[str | None, typer.Option(help="Eye tracker, NAME:ARGUMENT: lsl:NAME, or mouse.")] = None,
     as_json: Json = False,
     smaller: Smaller = None,
     checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,
@@ -89,6 +90,7 @@ def live(
         smaller_model=smaller,
         checklist=checklist,
         shadow=shadow or None,
+        gaze=gaze,
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})

@@ -43,6 +43,10 @@ class RunConfig(BaseModel):
             ``rect`` knows it from ``mask_layouts``; never for the software scanner and sessions that were masked.
         mask_layouts: TOML file with the screens of a site's machines (``assistant/mask_layouts.py``), for ``rect``.
         consent_words: what was agreed with everybody in the room, as it is noted in the session.
+        gaze: ``name:argument`` of an eye tracker, whose gaze takes the place of the source's own.
+        trainee: pseudonym of whoever is trained; the source's own gaze, another's, is then left out.
+        case: what is scanned in a training session, as the history knows it; empty: the source says.
+        predicted_gaze: what a trainee sees of it: while scanning, not at all, or afterwards in the report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +75,10 @@ class RunConfig(BaseModel):
     mask: Literal["auto", "off", "rect"] = "auto"
     mask_layouts: Path | None = None
     consent_words: str = Field("Everybody in the room agreed that sound is recorded.", min_length=1, max_length=500)
+    gaze: str | None = None
+    trainee: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[\w.-]+$")
+    case: str = ""
+    predicted_gaze: Literal["shown", "hidden", "afterwards"] = "hidden"
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -11,6 +11,7 @@ from assistant.contracts import Clock, Device, DeviceInfo, StreamKind
 from assistant.errors import ConfigError, SourceError
 from assistant.plugin_loader import load_plugin
 from assistant.reopening import ReopeningDevice, only_live
+from assistant.teaching.open_gaze import open_tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,22 @@ class OpenSources:
         video_info: what it turned out to be.
         microphone: gives the sound instead of ``video``, or None.
         microphone_info: what it turned out to be, or None.
+        tracker: gives the gaze instead of ``video``, with what it turned out to be, or None.
+        keeps_gaze: without a tracker, the gaze of ``video`` is the observer's; of a trainee it is not.
     """
 
     video: Device
     video_info: DeviceInfo
     microphone: Device | None
     microphone_info: DeviceInfo | None
+    tracker: tuple[Device, DeviceInfo] | None = None
+    keeps_gaze: bool = True
 
     @property
     def infos(self) -> tuple[DeviceInfo, ...]:
         """All devices; the one whose sound is used comes with it."""
-        return (self.video_info,) if self.microphone_info is None else (self.video_info, self.microphone_info)
+        devices = (self.video_info,) if self.microphone_info is None else (self.video_info, self.microphone_info)
+        return devices if self.tracker is None else (*devices, self.tracker[1])
 
     @property
     def by_stream(self) -> dict[StreamKind, Device]:
@@ -40,6 +46,10 @@ class OpenSources:
         streams: dict[StreamKind, Device] = dict.fromkeys(sorted(self.video_info.streams), self.video)
         if self.microphone is not None:
             streams["sound"] = self.microphone
+        if self.tracker is not None:
+            streams["gaze"] = self.tracker[0]
+        elif not self.keeps_gaze:
+            streams.pop("gaze", None)
         return streams
 
 
@@ -85,7 +95,8 @@ def open_sources(config: RunConfig, clock: Clock, cleanup: ExitStack) -> OpenSou
         microphone_info = microphone.open(clock)
         if "sound" not in microphone_info.streams:
             raise SourceError(f"microphone '{config.microphone}' gives no sound: see 'sonocue devices'")
-    return OpenSources(video, video_info, microphone, microphone_info)
+    tracker = open_tracker(config, clock, cleanup)
+    return OpenSources(video, video_info, microphone, microphone_info, tracker, keeps_gaze=config.trainee is None)
 
 
 def _reopening(spec: str, device: Device, config: RunConfig) -> Device:

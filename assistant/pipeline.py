@@ -55,6 +55,7 @@ from assistant.session.writer import SessionHeader, SessionWriter
 from assistant.state import RunState
 from assistant.steering import Steerable
 from assistant.stepping_down import SteppedDown, SteppingDown, read_smaller
+from assistant.teaching.open_gaze import observe
 
 
 def start_run(
@@ -167,6 +168,7 @@ def start_run(
             + guarded.notices,
             session=None if writer is None else writer.path,
         )
+        observer, on_image = observe(config, clock, sources.tracker, recorder, state)
         if bundle is not None and engine is not None:
             engine.on_replaced = partial(_engine_replaced, state, recorder, bundle)
         if stepping is not None and smaller is not None and smaller_engine is not None:
@@ -197,6 +199,8 @@ def start_run(
                 narration = NarrationAgreement(bundle, video_encoder, speech_encoder, sources.video_info.sector_crop)
                 accompanying["narration"] = partial(compare_narration, narration, stopping, state, recorder)
             for stream, device in sources.by_stream.items():
+                if stream == "gaze" and on_image is not None:
+                    device = on_image
                 if stream != "video":
                     accompanying[stream] = partial(capture_stream, device, stream, stopping, state, recorder, narration)
             leading = (
@@ -214,7 +218,7 @@ def start_run(
                 return None if recorder is None else recorder.close(complete=complete, reason=reason)
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
-        run = Run(state, leading, accompanying, stopping, finish, steered, privacy)
+        run = Run(state, leading, accompanying, stopping, finish, steered, privacy, observer)
         run.start()
         return run
 

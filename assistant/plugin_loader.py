@@ -37,6 +37,7 @@ _EXTRA_OF = {
     "mss": "live",
     "pydicom": "live",
     "pyigtl": "live",
+    "pylsl": "gaze",
     "sounddevice": "live",
     "tensorrt": "tensorrt",
     "cuda": "tensorrt",
@@ -48,7 +49,7 @@ _EXTRA_OF = {
     "safetensors": "train",
     "matplotlib": "train",
     "tensorboardX": "train",
-    "jinja2": "train",
+    "jinja2": "live",
     "pyarrow": "archive",
     "ray": "ray",
 }

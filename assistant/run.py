@@ -13,6 +13,7 @@ from assistant.run_privacy import RunPrivacy
 from assistant.snapshot import MarkedState, Snapshot, StageLatency
 from assistant.state import RunState
 from assistant.steering import Steerable, SteerCommand
+from assistant.teaching.observer import Observer
 
 _GRACE_S = 1.0
 """How long a file's sound, gaze and events may outlast its images."""
@@ -29,6 +30,7 @@ class Run:
         finish: closes devices and recording, given whether the run was complete and why not; returns the session.
         steered: the source, when its probe can be moved.
         privacy: mutes and forgets.
+        observer: what is known of whoever watches; None where nobody asks.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Run:
         finish: Callable[[bool, str], Path | None],
         steered: Steerable | None = None,
         privacy: RunPrivacy | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._state = state
         self._leading = leading
@@ -48,6 +51,7 @@ class Run:
         self._finish = finish
         self._steered = steered
         self._privacy = privacy
+        self.observer = observer
         self._failures: list[str] = []
         self._session: Path | None = None
         self._ended = threading.Event()

@@ -54,6 +54,10 @@ class ImageView(QWidget):
         """A heatmap is painted over the image now."""
         return self._heat is not None and self._heatmap_on and self._overlays_on
 
+    def image_size_px(self) -> tuple[int, int] | None:
+        """Width and height of the image itself; None before the first frame."""
+        return None if self._frame is None else (self._frame.width_px, self._frame.height_px)
+
     def image_rect(self) -> QRect:
         """Where the image lies in the widget, in device pixels; empty before the first frame."""
         if self._frame is None:

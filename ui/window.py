@@ -18,6 +18,7 @@ from assistant.contracts import Clock, Frame
 from assistant.errors import SessionError
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable
+from assistant.teaching.observer import Observed
 from ui import theme
 from ui.banners import Banners
 from ui.checklist_panel import ChecklistPanel
@@ -33,6 +34,7 @@ from ui.run_facts import RunFacts
 from ui.sound_meter import SoundMeter
 from ui.steering import Steering
 from ui.stills import ScreenshotKeeper, save_still
+from ui.training.watch import TrainingWatch
 from ui.translation import translate
 from ui.words import banners, statement
 
@@ -115,6 +117,8 @@ class Window(QWidget):
                 Gamepad(steered, pad, self)
         self._image_view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # no button is pressed by the first space bar
         self._image_view.setFocus()
+        if isinstance(run, Observed) and run.observer is not None:
+            TrainingWatch(run.observer, self, self._image_view)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.pull)

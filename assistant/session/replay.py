@@ -17,6 +17,9 @@ from assistant.errors import EndOfStream, SessionError, SourceError
 from assistant.playback import MediaStream, Playback
 from assistant.session.reader import SessionReader
 
+_OBSERVERS = {"heatmap", "view", "calibration", "gaze lost", "gaze back"}
+"""Events about whoever watched when it was recorded: who watches the replay is another."""
+
 
 def create(argument: str, *, paced: bool) -> SessionReplay:
     """The device for ``session:PATH``. Touches no file yet."""
@@ -84,7 +87,8 @@ def _masked(reader: SessionReader) -> dict[str, str]:
 
 def _events(reader: SessionReader) -> list[TimelineEvent]:
     """What is known about the recording, in order of time: a label may have been given long after its frame."""
-    return sorted(reader.timeline("truth", "label", "event"), key=lambda event: event.captured_ns)
+    known = (event for event in reader.timeline("truth", "label", "event") if event.data.get("event") not in _OBSERVERS)
+    return sorted(known, key=lambda event: event.captured_ns)
 
 
 def _fps(reader: SessionReader) -> float:

@@ -31,6 +31,7 @@ from plugins.phantom.steering import script_line
 _CAPACITY: dict[StreamKind, int] = {"video": 30, "sound": 500, "gaze": 900, "events": 500}
 _STEERED_CAPACITY = 4
 """Frames that wait at most when steered live: who steers wants the newest, even where somebody reads too slowly."""
+_ASK_AGAIN_S = 1.0
 _MAX_COMMANDS = 1000
 """That wait for the next frame; of more, the oldest are given up."""
 _PIPE_BYTES = 1 << 20
@@ -91,8 +92,13 @@ class RenderedScan:
                     self._ask_for_a_frame()
                 self._waiting[stream] += 1
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: queue or self._ended or self._closed)
+                # Whoever took the truth of a frame before the frame came has not asked for the next one, and perhaps
+                # nobody else will: the images may not be read any more.
+                waits_s = _ASK_AGAIN_S if self._steered_live else None
+                came = self._changed.wait_for(lambda: queue or self._ended or self._closed, waits_s)
                 self._waiting[stream] -= 1
+                if not came:
+                    continue
                 if self._closed or not queue:
                     break
                 item = queue.popleft()

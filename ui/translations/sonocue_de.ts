@@ -2,6 +2,84 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de_DE" sourcelanguage="en">
 <context>
+    <name>CalibrationScreen</name>
+    <message>
+        <source>Check of the eye tracker</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Begin</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{tracker}
+
+Five points appear one after the other. Look at each until the next one comes, and keep your head as you will hold it while scanning.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The tracker is accurate enough: {accuracy} degrees beside the points, precision {precision}.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Not passed: {reason}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Go on without scored gaze</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Limit: {limit} degrees, at {distance} mm from the monitor.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Check again</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>CaseScreen</name>
+    <message>
+        <source>Cases</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{done} of {all} cases done</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Begin</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Case {number}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>with an expert's gaze</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>done</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>not done yet</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>Checklist</name>
     <message>
         <source>open</source>
@@ -64,6 +142,12 @@
         <translation>{name}: Markierung zurückgenommen</translation>
     </message>
 </context><context>
+    <name>DifferenceList</name>
+    <message>
+        <source>{count} differences (D, Shift+D)</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>Engine</name>
     <message>
         <source>no signal from {source}</source>
@@ -108,6 +192,52 @@
     <message>
         <source>{failed} {reason}: {engine} took over after {gap} ms without guidance</source>
         <translation>{failed} {reason}: {engine} hat nach {gap} ms ohne Hinweise übernommen</translation>
+    </message>
+</context><context>
+    <name>ExportDialog</name>
+    <message>
+        <source>Export</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Video (MP4) with guidance, gaze map and the research-use mark</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Stills (PNG): the surest frame of each plane, bare and annotated</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Table of decisions (CSV): one line a frame</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Folder to export to</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Choose...</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Progress</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The files show a person: keep them as the session is kept.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Not exported: {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The export was stopped; nothing half-written is left.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{count} files in {folder}</source>
+        <translation type="unfinished" />
     </message>
 </context><context>
     <name>Keys</name>
@@ -170,6 +300,22 @@
     <message>
         <source>Enter or leave full screen</source>
         <translation>Vollbild ein oder aus</translation>
+    </message>
+    <message>
+        <source>Mute</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Silence the sound at once, so that it is not written</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Delete the last 2 minutes of the recording; asks first</source>
+        <translation type="unfinished" />
     </message>
     <message>
         <source>Keys</source>
@@ -244,6 +390,42 @@
         <translation>{words}, Taste {keys}</translation>
     </message>
     <message>
+        <source>Delete 2 min? ⌫: sound. Ctrl+⌫: all. Esc: no</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Nothing is recorded that could be muted</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The sound is on again</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Muted: no sound is written</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Nothing is recorded that could be deleted</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Nothing was deleted</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Deleted: the sound of the last 2 minutes</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Deleted: sound and images of the last 2 minutes</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Nothing was deleted: nothing is being recorded</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
         <source>Slide the probe to the left or right</source>
         <translation>Schallkopf nach links oder rechts verschieben</translation>
     </message>
@@ -294,6 +476,16 @@
     <message>
         <source>while frozen</source>
         <translation>im Standbild</translation>
+    </message>
+</context><context>
+    <name>NoteDialog</name>
+    <message>
+        <source>Note</source>
+        <translation type="unfinished">Hinweis</translation>
+    </message>
+    <message>
+        <source>No names: notes are stored beside the session.</source>
+        <translation type="unfinished" />
     </message>
 </context><context>
     <name>Panels</name>
@@ -470,6 +662,24 @@
         <translation>Gesichert: {file}</translation>
     </message>
 </context><context>
+    <name>PlaneDialog</name>
+    <message>
+        <source>Label</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Type a part of the name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Part of the plane's name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Planes</source>
+        <translation type="unfinished">Ebenen</translation>
+    </message>
+</context><context>
     <name>Planes</name>
     <message>
         <source>transcerebellar brain</source>
@@ -622,6 +832,520 @@
     <message>
         <source>placenta and fluid</source>
         <translation>Plazenta und Fruchtwasser</translation>
+    </message>
+</context><context>
+    <name>RemarkList</name>
+    <message>
+        <source>Labels and notes ({file})</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ReplayDialogs</name>
+    <message>
+        <source>Folder of the model to run over this session</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ReplayFooter</name>
+    <message>
+        <source>Keys</source>
+        <translation type="unfinished">Tasten</translation>
+    </message>
+</context><context>
+    <name>ReplayHelp</name>
+    <message>
+        <source>Keys</source>
+        <translation type="unfinished">Tasten</translation>
+    </message>
+</context><context>
+    <name>ReplayKeys</name>
+    <message>
+        <source>Play</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Play, or pause</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Frame back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>One frame back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Frame on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>One frame on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Second back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>One second back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Second on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>One second on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>10 s back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Ten seconds back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>10 s on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Ten seconds on</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>First</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the first frame</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Last</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the last frame</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Plane before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the plane before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Next plane</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the next plane</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Event before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the event or note before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Next event</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the next event or note</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Difference before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the difference before</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Next difference</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>To the next difference of two models</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Slower</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Slower, down to a quarter</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Faster</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Faster, up to eight times; pitch is kept</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Mute</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Without sound, or with it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Enlarge</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Enlarge the timeline (or turn the wheel)</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Reduce</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Show more of the timeline</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Heatmap</source>
+        <translation type="unfinished">Blickkarte</translation>
+    </message>
+    <message>
+        <source>Show or hide the gaze map</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Overlays</source>
+        <translation type="unfinished">Einblendungen</translation>
+    </message>
+    <message>
+        <source>Show or hide all that lies over the image</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Mark in</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>A range begins at this frame; again: no range</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Mark out</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The range ends at this frame; again: no range</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Label</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Name the plane of this frame or range</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Erase</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Take label and note of this frame or range away</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Note</source>
+        <translation type="unfinished">Hinweis</translation>
+    </message>
+    <message>
+        <source>Note something about this frame or range</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation type="unfinished">Zurück</translation>
+    </message>
+    <message>
+        <source>Take the last label or note back</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Save</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Try again to save labels that could not be saved</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Still</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Save this image, bare and annotated</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Export</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Write a video, stills or a table</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Other model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Run another model over it; again: stop it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation type="unfinished">Vollbild</translation>
+    </message>
+    <message>
+        <source>Enter or leave full screen</source>
+        <translation type="unfinished">Vollbild ein oder aus</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation type="unfinished">Tasten</translation>
+    </message>
+    <message>
+        <source>Show or hide this list</source>
+        <translation type="unfinished">Diese Liste zeigen oder verbergen</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Close the window</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ReplayWindow</name>
+    <message>
+        <source>Replay: {name}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Position</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>As recorded</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>muted</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>playing</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>paused</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>frame {position} of {count}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Label</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Truth</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Said</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Image</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>No sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Other model</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{share} % of the timeline is read; the rest follows.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Another model: {share} % done, R stops it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>There is none further on.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>There is none before.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>There is nothing to undo.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Not saved: {why}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Frame at {time}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{count} frames from {start} to {end}</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Saved {file}</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
+    <name>ReplayWords</name>
+    <message>
+        <source>Guidance</source>
+        <translation type="unfinished">Hinweise</translation>
+    </message>
+    <message>
+        <source>No image</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>This frame cannot be read</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>No guidance</source>
+        <translation type="unfinished">Keine Hinweise</translation>
+    </message>
+    <message>
+        <source>None was made for this frame</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>This session was not closed; it is shown up to the last second that reached the disk.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Note</source>
+        <translation type="unfinished">Hinweis</translation>
+    </message>
+    <message>
+        <source>Something was lost while this session was recorded</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>No images</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>This session holds no images: there is nothing to show.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Damaged</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The timeline cannot be read to its end</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>No sound</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>This session was recorded without sound.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The sound cannot be read to its end</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>No guidance was recorded with this session. R runs a model over it.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>the class list has no plane of this name</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>it lies outside this recording</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>the start must be a number before the end</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>another line names a plane of the same moment</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>{file} line {line}: {reason} (got: {got})</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The label table cannot be used, and nothing can be saved to it</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Labels</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Your last change is not saved yet. Ctrl+S tries again; it is kept while this window is open.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Not saved</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>and {count} more</source>
+        <translation type="unfinished">und {count} weitere</translation>
+    </message>
+    <message>
+        <source>They stay in the file as they are.</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Cannot open</source>
+        <translation type="unfinished" />
     </message>
 </context><context>
     <name>Start</name>
@@ -870,6 +1594,40 @@
         <translation>{said} Was nicht geklappt hat: {faults}</translation>
     </message>
 </context><context>
+    <name>TimelineView</name>
+    <message>
+        <source>Timeline</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>not sure</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Planes</source>
+        <translation type="unfinished">Ebenen</translation>
+    </message>
+    <message>
+        <source>Labels</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Speech</source>
+        <translation type="unfinished">Sprache</translation>
+    </message>
+    <message>
+        <source>Gaze</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Events</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>Other</source>
+        <translation type="unfinished" />
+    </message>
+</context><context>
     <name>Words</name>
     <message>
         <source>Ended</source>
@@ -890,6 +1648,14 @@
     <message>
         <source>The model gave no usable number</source>
         <translation>Das Modell gab keine brauchbare Zahl</translation>
+    </message>
+    <message>
+        <source>Unlike the images the model learned from</source>
+        <translation type="unfinished" />
+    </message>
+    <message>
+        <source>The image moves too fast</source>
+        <translation type="unfinished" />
     </message>
     <message>
         <source>Two images</source>
