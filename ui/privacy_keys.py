@@ -16,7 +16,7 @@ FORGET_S = 120.0
 
 def question() -> str:
     """What is asked before anything is deleted."""
-    return translate("Keys", "Delete 2 min? \u232b: sound. Ctrl+\u232b: all. Esc: no")
+    return translate("Keys", "Delete 2 min? Backspace: sound. Ctrl+Backspace: all. Esc: no")
 
 
 @runtime_checkable

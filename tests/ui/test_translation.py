@@ -26,9 +26,7 @@ from ui.translation import FOLDER, LANGUAGES, choose_language, decimal, translat
 from ui.words import display_name, statement
 
 ROOM = Path(__file__).resolve().parents[2] / "ui"
-NOT_YET = ("replay", "training")
-"""Windows whose texts are not collected yet."""
-SOURCES = [file for file in sorted(ROOM.rglob("*.py")) if file.relative_to(ROOM).parts[0] not in NOT_YET]
+SOURCES = sorted(ROOM.rglob("*.py"))
 
 
 def messages(file):
@@ -100,6 +98,9 @@ _NOT_WORDS = {"Sonocue", "Return", "Enter", "Esc", "Ctrl+Q", "Left", "Right", "U
 """Keys, folders, contexts, states and actions by name, languages' own names, and the program's."""
 
 
+_KEY = re.compile(r"((Ctrl|Shift)[+ ]).+|Home|End|Del|Backspace")
+
+
 class Escaped(ast.NodeVisitor):
     """Strings that look like words for people and do not go through the translation."""
 
@@ -108,7 +109,7 @@ class Escaped(ast.NodeVisitor):
 
     def visit_Call(self, node):
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if name in ("translate", "QT_TRANSLATE_NOOP", "setStyleSheet", "setObjectName", "getenv", "TypeVar"):
+        if name in ("translate", "tr", "QT_TRANSLATE_NOOP", "setStyleSheet", "setObjectName", "getenv", "TypeVar"):
             return
         self.generic_visit(node)
 
@@ -134,7 +135,9 @@ class Escaped(ast.NodeVisitor):
         text = node.value
         if not isinstance(text, str) or text in _NOT_WORDS:
             return
-        words = re.sub(r"\{[^}]*\}", "", text)
+        if _KEY.fullmatch(text):
+            return
+        words = re.sub(r"\{[^}]*\}|<[^>]*>?|&\w+;", "", text)
         if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", words) or re.match(r"[A-Z][a-z]{2,}", words.strip()):
             self.found.append((node.lineno, text))
 

@@ -5,79 +5,81 @@
     <name>CalibrationScreen</name>
     <message>
         <source>Check of the eye tracker</source>
-        <translation type="unfinished" />
+        <translation>Prüfung des Eyetrackers</translation>
     </message>
     <message>
         <source>Begin</source>
-        <translation type="unfinished" />
+        <translation>Beginnen</translation>
     </message>
     <message>
         <source>Go on</source>
-        <translation type="unfinished" />
+        <translation>Weiter</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished" />
+        <translation>Abbrechen</translation>
     </message>
     <message>
         <source>{tracker}
 
 Five points appear one after the other. Look at each until the next one comes, and keep your head as you will hold it while scanning.</source>
-        <translation type="unfinished" />
+        <translation>{tracker}
+
+Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste kommt, und halten Sie den Kopf so wie später beim Untersuchen.</translation>
     </message>
     <message>
         <source>The tracker is accurate enough: {accuracy} degrees beside the points, precision {precision}.</source>
-        <translation type="unfinished" />
+        <translation>Der Eyetracker ist genau genug: {accuracy} Grad neben den Punkten, Präzision {precision}.</translation>
     </message>
     <message>
         <source>Not passed: {reason}</source>
-        <translation type="unfinished" />
+        <translation>Nicht bestanden: {reason}</translation>
     </message>
     <message>
         <source>Go on without scored gaze</source>
-        <translation type="unfinished" />
+        <translation>Weiter ohne Wertung des Blicks</translation>
     </message>
     <message>
         <source>Limit: {limit} degrees, at {distance} mm from the monitor.</source>
-        <translation type="unfinished" />
+        <translation>Grenze: {limit} Grad, bei {distance} mm Abstand zum Bildschirm.</translation>
     </message>
     <message>
         <source>Check again</source>
-        <translation type="unfinished" />
+        <translation>Erneut prüfen</translation>
     </message>
 </context><context>
     <name>CaseScreen</name>
     <message>
         <source>Cases</source>
-        <translation type="unfinished" />
+        <translation>Fälle</translation>
     </message>
     <message>
         <source>{done} of {all} cases done</source>
-        <translation type="unfinished" />
+        <translation>{done} von {all} Fällen erledigt</translation>
     </message>
     <message>
         <source>Begin</source>
-        <translation type="unfinished" />
+        <translation>Beginnen</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished" />
+        <translation>Abbrechen</translation>
     </message>
     <message>
         <source>Case {number}</source>
-        <translation type="unfinished" />
+        <translation>Fall {number}</translation>
     </message>
     <message>
         <source>with an expert's gaze</source>
-        <translation type="unfinished" />
+        <translation>mit dem Blick einer Fachperson</translation>
     </message>
     <message>
         <source>done</source>
-        <translation type="unfinished" />
+        <translation>erledigt</translation>
     </message>
     <message>
         <source>not done yet</source>
-        <translation type="unfinished" />
+        <translation>noch nicht erledigt</translation>
     </message>
 </context><context>
     <name>Checklist</name>
@@ -145,7 +147,7 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>DifferenceList</name>
     <message>
         <source>{count} differences (D, Shift+D)</source>
-        <translation type="unfinished" />
+        <translation>{count} Unterschiede (D, Umschalt+D)</translation>
     </message>
 </context><context>
     <name>Engine</name>
@@ -197,47 +199,47 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>ExportDialog</name>
     <message>
         <source>Export</source>
-        <translation type="unfinished" />
+        <translation>Exportieren</translation>
     </message>
     <message>
         <source>Video (MP4) with guidance, gaze map and the research-use mark</source>
-        <translation type="unfinished" />
+        <translation>Video (MP4) mit Hinweisen, Blickkarte und Forschungsvermerk</translation>
     </message>
     <message>
         <source>Stills (PNG): the surest frame of each plane, bare and annotated</source>
-        <translation type="unfinished" />
+        <translation>Standbilder (PNG): das sicherste Bild jeder Ebene, mit und ohne Beschriftung</translation>
     </message>
     <message>
         <source>Table of decisions (CSV): one line a frame</source>
-        <translation type="unfinished" />
+        <translation>Tabelle der Entscheidungen (CSV): eine Zeile je Bild</translation>
     </message>
     <message>
         <source>Folder to export to</source>
-        <translation type="unfinished" />
+        <translation>Zielordner</translation>
     </message>
     <message>
         <source>Choose...</source>
-        <translation type="unfinished" />
+        <translation>Auswählen …</translation>
     </message>
     <message>
         <source>Progress</source>
-        <translation type="unfinished" />
+        <translation>Fortschritt</translation>
     </message>
     <message>
         <source>The files show a person: keep them as the session is kept.</source>
-        <translation type="unfinished" />
+        <translation>Die Dateien zeigen eine Person: Bewahren Sie sie auf wie die Aufzeichnung.</translation>
     </message>
     <message>
         <source>Not exported: {why}</source>
-        <translation type="unfinished" />
+        <translation>Nicht exportiert: {why}</translation>
     </message>
     <message>
         <source>The export was stopped; nothing half-written is left.</source>
-        <translation type="unfinished" />
+        <translation>Der Export wurde abgebrochen; nichts halb Geschriebenes bleibt zurück.</translation>
     </message>
     <message>
         <source>{count} files in {folder}</source>
-        <translation type="unfinished" />
+        <translation>{count} Dateien in {folder}</translation>
     </message>
 </context><context>
     <name>Keys</name>
@@ -303,19 +305,19 @@ Five points appear one after the other. Look at each until the next one comes, a
     </message>
     <message>
         <source>Mute</source>
-        <translation type="unfinished" />
+        <translation>Stumm</translation>
     </message>
     <message>
         <source>Silence the sound at once, so that it is not written</source>
-        <translation type="unfinished" />
+        <translation>Den Ton sofort stummschalten; er wird nicht aufgezeichnet</translation>
     </message>
     <message>
         <source>Forget</source>
-        <translation type="unfinished" />
+        <translation>Vergessen</translation>
     </message>
     <message>
         <source>Delete the last 2 minutes of the recording; asks first</source>
-        <translation type="unfinished" />
+        <translation>Die letzten 2 Minuten der Aufzeichnung löschen; fragt vorher</translation>
     </message>
     <message>
         <source>Keys</source>
@@ -390,40 +392,40 @@ Five points appear one after the other. Look at each until the next one comes, a
         <translation>{words}, Taste {keys}</translation>
     </message>
     <message>
-        <source>Delete 2 min? ⌫: sound. Ctrl+⌫: all. Esc: no</source>
-        <translation type="unfinished" />
+        <source>Delete 2 min? Backspace: sound. Ctrl+Backspace: all. Esc: no</source>
+        <translation>2 min löschen? Rücktaste: Ton. Strg+Rücktaste: alles. Esc: nein</translation>
     </message>
     <message>
         <source>Nothing is recorded that could be muted</source>
-        <translation type="unfinished" />
+        <translation>Es wird nichts aufgezeichnet, was stummgeschaltet werden könnte</translation>
     </message>
     <message>
         <source>The sound is on again</source>
-        <translation type="unfinished" />
+        <translation>Der Ton ist wieder an</translation>
     </message>
     <message>
         <source>Muted: no sound is written</source>
-        <translation type="unfinished" />
+        <translation>Stumm: Es wird kein Ton aufgezeichnet</translation>
     </message>
     <message>
         <source>Nothing is recorded that could be deleted</source>
-        <translation type="unfinished" />
+        <translation>Es wird nichts aufgezeichnet, was gelöscht werden könnte</translation>
     </message>
     <message>
         <source>Nothing was deleted</source>
-        <translation type="unfinished" />
+        <translation>Nichts wurde gelöscht</translation>
     </message>
     <message>
         <source>Deleted: the sound of the last 2 minutes</source>
-        <translation type="unfinished" />
+        <translation>Gelöscht: der Ton der letzten 2 Minuten</translation>
     </message>
     <message>
         <source>Deleted: sound and images of the last 2 minutes</source>
-        <translation type="unfinished" />
+        <translation>Gelöscht: Ton und Bilder der letzten 2 Minuten</translation>
     </message>
     <message>
         <source>Nothing was deleted: nothing is being recorded</source>
-        <translation type="unfinished" />
+        <translation>Nichts wurde gelöscht: Es wird nichts aufgezeichnet</translation>
     </message>
     <message>
         <source>Slide the probe to the left or right</source>
@@ -481,11 +483,11 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>NoteDialog</name>
     <message>
         <source>Note</source>
-        <translation type="unfinished">Hinweis</translation>
+        <translation>Notiz</translation>
     </message>
     <message>
         <source>No names: notes are stored beside the session.</source>
-        <translation type="unfinished" />
+        <translation>Keine Namen: Notizen liegen neben der Aufzeichnung.</translation>
     </message>
 </context><context>
     <name>Panels</name>
@@ -665,19 +667,19 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>PlaneDialog</name>
     <message>
         <source>Label</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnung</translation>
     </message>
     <message>
         <source>Type a part of the name</source>
-        <translation type="unfinished" />
+        <translation>Einen Teil des Namens eingeben</translation>
     </message>
     <message>
         <source>Part of the plane's name</source>
-        <translation type="unfinished" />
+        <translation>Teil des Namens der Ebene</translation>
     </message>
     <message>
         <source>Planes</source>
-        <translation type="unfinished">Ebenen</translation>
+        <translation>Ebenen</translation>
     </message>
 </context><context>
     <name>Planes</name>
@@ -837,515 +839,515 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>RemarkList</name>
     <message>
         <source>Labels and notes ({file})</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnungen und Notizen ({file})</translation>
     </message>
 </context><context>
     <name>ReplayDialogs</name>
     <message>
         <source>Folder of the model to run over this session</source>
-        <translation type="unfinished" />
+        <translation>Ordner des Modells, das diese Aufzeichnung beurteilen soll</translation>
     </message>
 </context><context>
     <name>ReplayFooter</name>
     <message>
         <source>Keys</source>
-        <translation type="unfinished">Tasten</translation>
+        <translation>Tasten</translation>
     </message>
 </context><context>
     <name>ReplayHelp</name>
     <message>
         <source>Keys</source>
-        <translation type="unfinished">Tasten</translation>
+        <translation>Tasten</translation>
     </message>
 </context><context>
     <name>ReplayKeys</name>
     <message>
         <source>Play</source>
-        <translation type="unfinished" />
+        <translation>Wiedergabe</translation>
     </message>
     <message>
         <source>Play, or pause</source>
-        <translation type="unfinished" />
+        <translation>Wiedergeben oder anhalten</translation>
     </message>
     <message>
         <source>Frame back</source>
-        <translation type="unfinished" />
+        <translation>Bild zurück</translation>
     </message>
     <message>
         <source>One frame back</source>
-        <translation type="unfinished" />
+        <translation>Ein Bild zurück</translation>
     </message>
     <message>
         <source>Frame on</source>
-        <translation type="unfinished" />
+        <translation>Bild vor</translation>
     </message>
     <message>
         <source>One frame on</source>
-        <translation type="unfinished" />
+        <translation>Ein Bild vor</translation>
     </message>
     <message>
         <source>Second back</source>
-        <translation type="unfinished" />
+        <translation>Sekunde zurück</translation>
     </message>
     <message>
         <source>One second back</source>
-        <translation type="unfinished" />
+        <translation>Eine Sekunde zurück</translation>
     </message>
     <message>
         <source>Second on</source>
-        <translation type="unfinished" />
+        <translation>Sekunde vor</translation>
     </message>
     <message>
         <source>One second on</source>
-        <translation type="unfinished" />
+        <translation>Eine Sekunde vor</translation>
     </message>
     <message>
         <source>10 s back</source>
-        <translation type="unfinished" />
+        <translation>10 s zurück</translation>
     </message>
     <message>
         <source>Ten seconds back</source>
-        <translation type="unfinished" />
+        <translation>Zehn Sekunden zurück</translation>
     </message>
     <message>
         <source>10 s on</source>
-        <translation type="unfinished" />
+        <translation>10 s vor</translation>
     </message>
     <message>
         <source>Ten seconds on</source>
-        <translation type="unfinished" />
+        <translation>Zehn Sekunden vor</translation>
     </message>
     <message>
         <source>First</source>
-        <translation type="unfinished" />
+        <translation>Anfang</translation>
     </message>
     <message>
         <source>To the first frame</source>
-        <translation type="unfinished" />
+        <translation>Zum ersten Bild</translation>
     </message>
     <message>
         <source>Last</source>
-        <translation type="unfinished" />
+        <translation>Ende</translation>
     </message>
     <message>
         <source>To the last frame</source>
-        <translation type="unfinished" />
+        <translation>Zum letzten Bild</translation>
     </message>
     <message>
         <source>Plane before</source>
-        <translation type="unfinished" />
+        <translation>Ebene davor</translation>
     </message>
     <message>
         <source>To the plane before</source>
-        <translation type="unfinished" />
+        <translation>Zur Ebene davor</translation>
     </message>
     <message>
         <source>Next plane</source>
-        <translation type="unfinished" />
+        <translation>Nächste Ebene</translation>
     </message>
     <message>
         <source>To the next plane</source>
-        <translation type="unfinished" />
+        <translation>Zur nächsten Ebene</translation>
     </message>
     <message>
         <source>Event before</source>
-        <translation type="unfinished" />
+        <translation>Ereignis davor</translation>
     </message>
     <message>
         <source>To the event or note before</source>
-        <translation type="unfinished" />
+        <translation>Zum Ereignis oder zur Notiz davor</translation>
     </message>
     <message>
         <source>Next event</source>
-        <translation type="unfinished" />
+        <translation>Nächstes Ereignis</translation>
     </message>
     <message>
         <source>To the next event or note</source>
-        <translation type="unfinished" />
+        <translation>Zum nächsten Ereignis oder zur nächsten Notiz</translation>
     </message>
     <message>
         <source>Difference before</source>
-        <translation type="unfinished" />
+        <translation>Unterschied davor</translation>
     </message>
     <message>
         <source>To the difference before</source>
-        <translation type="unfinished" />
+        <translation>Zum Unterschied davor</translation>
     </message>
     <message>
         <source>Next difference</source>
-        <translation type="unfinished" />
+        <translation>Nächster Unterschied</translation>
     </message>
     <message>
         <source>To the next difference of two models</source>
-        <translation type="unfinished" />
+        <translation>Zum nächsten Unterschied zweier Modelle</translation>
     </message>
     <message>
         <source>Slower</source>
-        <translation type="unfinished" />
+        <translation>Langsamer</translation>
     </message>
     <message>
         <source>Slower, down to a quarter</source>
-        <translation type="unfinished" />
+        <translation>Langsamer, bis zu einem Viertel</translation>
     </message>
     <message>
         <source>Faster</source>
-        <translation type="unfinished" />
+        <translation>Schneller</translation>
     </message>
     <message>
         <source>Faster, up to eight times; pitch is kept</source>
-        <translation type="unfinished" />
+        <translation>Schneller, bis achtfach; die Tonhöhe bleibt</translation>
     </message>
     <message>
         <source>Mute</source>
-        <translation type="unfinished" />
+        <translation>Stumm</translation>
     </message>
     <message>
         <source>Without sound, or with it</source>
-        <translation type="unfinished" />
+        <translation>Ohne Ton oder mit Ton</translation>
     </message>
     <message>
         <source>Enlarge</source>
-        <translation type="unfinished" />
+        <translation>Vergrößern</translation>
     </message>
     <message>
         <source>Enlarge the timeline (or turn the wheel)</source>
-        <translation type="unfinished" />
+        <translation>Die Zeitleiste vergrößern (oder Mausrad drehen)</translation>
     </message>
     <message>
         <source>Reduce</source>
-        <translation type="unfinished" />
+        <translation>Verkleinern</translation>
     </message>
     <message>
         <source>Show more of the timeline</source>
-        <translation type="unfinished" />
+        <translation>Mehr von der Zeitleiste zeigen</translation>
     </message>
     <message>
         <source>Heatmap</source>
-        <translation type="unfinished">Blickkarte</translation>
+        <translation>Blickkarte</translation>
     </message>
     <message>
         <source>Show or hide the gaze map</source>
-        <translation type="unfinished" />
+        <translation>Die Blickkarte zeigen oder ausblenden</translation>
     </message>
     <message>
         <source>Overlays</source>
-        <translation type="unfinished">Einblendungen</translation>
+        <translation>Einblendungen</translation>
     </message>
     <message>
         <source>Show or hide all that lies over the image</source>
-        <translation type="unfinished" />
+        <translation>Alles über dem Bild zeigen oder ausblenden</translation>
     </message>
     <message>
         <source>Mark in</source>
-        <translation type="unfinished" />
+        <translation>Von hier</translation>
     </message>
     <message>
         <source>A range begins at this frame; again: no range</source>
-        <translation type="unfinished" />
+        <translation>Ein Bereich beginnt bei diesem Bild; nochmals: kein Bereich</translation>
     </message>
     <message>
         <source>Mark out</source>
-        <translation type="unfinished" />
+        <translation>Bis hier</translation>
     </message>
     <message>
         <source>The range ends at this frame; again: no range</source>
-        <translation type="unfinished" />
+        <translation>Der Bereich endet bei diesem Bild; nochmals: kein Bereich</translation>
     </message>
     <message>
         <source>Label</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnung</translation>
     </message>
     <message>
         <source>Name the plane of this frame or range</source>
-        <translation type="unfinished" />
+        <translation>Die Ebene dieses Bildes oder Bereichs benennen</translation>
     </message>
     <message>
         <source>Erase</source>
-        <translation type="unfinished" />
+        <translation>Entfernen</translation>
     </message>
     <message>
         <source>Take label and note of this frame or range away</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnung und Notiz dieses Bildes oder Bereichs entfernen</translation>
     </message>
     <message>
         <source>Note</source>
-        <translation type="unfinished">Hinweis</translation>
+        <translation>Notiz</translation>
     </message>
     <message>
         <source>Note something about this frame or range</source>
-        <translation type="unfinished" />
+        <translation>Etwas zu diesem Bild oder Bereich notieren</translation>
     </message>
     <message>
         <source>Undo</source>
-        <translation type="unfinished">Zurück</translation>
+        <translation>Rückgängig</translation>
     </message>
     <message>
         <source>Take the last label or note back</source>
-        <translation type="unfinished" />
+        <translation>Die letzte Bezeichnung oder Notiz zurücknehmen</translation>
     </message>
     <message>
         <source>Save</source>
-        <translation type="unfinished" />
+        <translation>Speichern</translation>
     </message>
     <message>
         <source>Try again to save labels that could not be saved</source>
-        <translation type="unfinished" />
+        <translation>Nicht gespeicherte Bezeichnungen erneut speichern</translation>
     </message>
     <message>
         <source>Still</source>
-        <translation type="unfinished" />
+        <translation>Standbild</translation>
     </message>
     <message>
         <source>Save this image, bare and annotated</source>
-        <translation type="unfinished" />
+        <translation>Dieses Bild speichern, mit und ohne Beschriftung</translation>
     </message>
     <message>
         <source>Export</source>
-        <translation type="unfinished" />
+        <translation>Exportieren</translation>
     </message>
     <message>
         <source>Write a video, stills or a table</source>
-        <translation type="unfinished" />
+        <translation>Video, Standbilder oder Tabelle schreiben</translation>
     </message>
     <message>
         <source>Other model</source>
-        <translation type="unfinished" />
+        <translation>Anderes Modell</translation>
     </message>
     <message>
         <source>Run another model over it; again: stop it</source>
-        <translation type="unfinished" />
+        <translation>Ein anderes Modell darüber laufen lassen; nochmals: anhalten</translation>
     </message>
     <message>
         <source>Full screen</source>
-        <translation type="unfinished">Vollbild</translation>
+        <translation>Vollbild</translation>
     </message>
     <message>
         <source>Enter or leave full screen</source>
-        <translation type="unfinished">Vollbild ein oder aus</translation>
+        <translation>Vollbild ein oder aus</translation>
     </message>
     <message>
         <source>Keys</source>
-        <translation type="unfinished">Tasten</translation>
+        <translation>Tasten</translation>
     </message>
     <message>
         <source>Show or hide this list</source>
-        <translation type="unfinished">Diese Liste zeigen oder verbergen</translation>
+        <translation>Diese Liste zeigen oder ausblenden</translation>
     </message>
     <message>
         <source>Close</source>
-        <translation type="unfinished" />
+        <translation>Schließen</translation>
     </message>
     <message>
         <source>Close the window</source>
-        <translation type="unfinished" />
+        <translation>Das Fenster schließen</translation>
     </message>
 </context><context>
     <name>ReplayWindow</name>
     <message>
         <source>Replay: {name}</source>
-        <translation type="unfinished" />
+        <translation>Wiedergabe: {name}</translation>
     </message>
     <message>
         <source>Position</source>
-        <translation type="unfinished" />
+        <translation>Position</translation>
     </message>
     <message>
         <source>As recorded</source>
-        <translation type="unfinished" />
+        <translation>Wie aufgezeichnet</translation>
     </message>
     <message>
         <source>muted</source>
-        <translation type="unfinished" />
+        <translation>stumm</translation>
     </message>
     <message>
         <source>playing</source>
-        <translation type="unfinished" />
+        <translation>läuft</translation>
     </message>
     <message>
         <source>paused</source>
-        <translation type="unfinished" />
+        <translation>angehalten</translation>
     </message>
     <message>
         <source>frame {position} of {count}</source>
-        <translation type="unfinished" />
+        <translation>Bild {position} von {count}</translation>
     </message>
     <message>
         <source>Label</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnung</translation>
     </message>
     <message>
         <source>Truth</source>
-        <translation type="unfinished" />
+        <translation>Wahrheit</translation>
     </message>
     <message>
         <source>Said</source>
-        <translation type="unfinished" />
+        <translation>Gesagt</translation>
     </message>
     <message>
         <source>Image</source>
-        <translation type="unfinished" />
+        <translation>Bild</translation>
     </message>
     <message>
         <source>No sound</source>
-        <translation type="unfinished" />
+        <translation>Kein Ton</translation>
     </message>
     <message>
         <source>Other model</source>
-        <translation type="unfinished" />
+        <translation>Anderes Modell</translation>
     </message>
     <message>
         <source>{share} % of the timeline is read; the rest follows.</source>
-        <translation type="unfinished" />
+        <translation>{share} % der Zeitleiste sind gelesen; der Rest folgt.</translation>
     </message>
     <message>
         <source>Reading</source>
-        <translation type="unfinished" />
+        <translation>Lesen</translation>
     </message>
     <message>
         <source>Another model: {share} % done, R stops it</source>
-        <translation type="unfinished" />
+        <translation>Anderes Modell: {share} % fertig, R hält es an</translation>
     </message>
     <message>
         <source>There is none further on.</source>
-        <translation type="unfinished" />
+        <translation>Weiter hinten gibt es keins.</translation>
     </message>
     <message>
         <source>There is none before.</source>
-        <translation type="unfinished" />
+        <translation>Davor gibt es keins.</translation>
     </message>
     <message>
         <source>There is nothing to undo.</source>
-        <translation type="unfinished" />
+        <translation>Es gibt nichts rückgängig zu machen.</translation>
     </message>
     <message>
         <source>Not saved: {why}</source>
-        <translation type="unfinished" />
+        <translation>Nicht gespeichert: {why}</translation>
     </message>
     <message>
         <source>Frame at {time}</source>
-        <translation type="unfinished" />
+        <translation>Bild bei {time}</translation>
     </message>
     <message>
         <source>{count} frames from {start} to {end}</source>
-        <translation type="unfinished" />
+        <translation>{count} Bilder von {start} bis {end}</translation>
     </message>
     <message>
         <source>Saved {file}</source>
-        <translation type="unfinished" />
+        <translation>{file} gespeichert</translation>
     </message>
 </context><context>
     <name>ReplayWords</name>
     <message>
         <source>Guidance</source>
-        <translation type="unfinished">Hinweise</translation>
+        <translation>Hinweis</translation>
     </message>
     <message>
         <source>No image</source>
-        <translation type="unfinished" />
+        <translation>Kein Bild</translation>
     </message>
     <message>
         <source>This frame cannot be read</source>
-        <translation type="unfinished" />
+        <translation>Dieses Bild kann nicht gelesen werden</translation>
     </message>
     <message>
         <source>No guidance</source>
-        <translation type="unfinished">Keine Hinweise</translation>
+        <translation>Kein Hinweis</translation>
     </message>
     <message>
         <source>None was made for this frame</source>
-        <translation type="unfinished" />
+        <translation>Für dieses Bild wurde keiner gegeben</translation>
     </message>
     <message>
         <source>This session was not closed; it is shown up to the last second that reached the disk.</source>
-        <translation type="unfinished" />
+        <translation>Diese Aufzeichnung wurde nicht abgeschlossen; sie wird bis zur letzten Sekunde gezeigt, die auf dem Datenträger ist.</translation>
     </message>
     <message>
         <source>Note</source>
-        <translation type="unfinished">Hinweis</translation>
+        <translation>Notiz</translation>
     </message>
     <message>
         <source>Something was lost while this session was recorded</source>
-        <translation type="unfinished" />
+        <translation>Während dieser Aufzeichnung ging etwas verloren</translation>
     </message>
     <message>
         <source>No images</source>
-        <translation type="unfinished" />
+        <translation>Keine Bilder</translation>
     </message>
     <message>
         <source>This session holds no images: there is nothing to show.</source>
-        <translation type="unfinished" />
+        <translation>Diese Aufzeichnung enthält keine Bilder: Es gibt nichts zu zeigen.</translation>
     </message>
     <message>
         <source>Damaged</source>
-        <translation type="unfinished" />
+        <translation>Beschädigt</translation>
     </message>
     <message>
         <source>The timeline cannot be read to its end</source>
-        <translation type="unfinished" />
+        <translation>Die Zeitleiste kann nicht bis zum Ende gelesen werden</translation>
     </message>
     <message>
         <source>No sound</source>
-        <translation type="unfinished" />
+        <translation>Kein Ton</translation>
     </message>
     <message>
         <source>This session was recorded without sound.</source>
-        <translation type="unfinished" />
+        <translation>Diese Aufzeichnung hat keinen Ton.</translation>
     </message>
     <message>
         <source>The sound cannot be read to its end</source>
-        <translation type="unfinished" />
+        <translation>Der Ton kann nicht bis zum Ende gelesen werden</translation>
     </message>
     <message>
         <source>No guidance was recorded with this session. R runs a model over it.</source>
-        <translation type="unfinished" />
+        <translation>Mit dieser Aufzeichnung wurden keine Hinweise aufgezeichnet. R lässt ein Modell darüber laufen.</translation>
     </message>
     <message>
         <source>the class list has no plane of this name</source>
-        <translation type="unfinished" />
+        <translation>die Klassenliste kennt keine Ebene dieses Namens</translation>
     </message>
     <message>
         <source>it lies outside this recording</source>
-        <translation type="unfinished" />
+        <translation>liegt außerhalb dieser Aufzeichnung</translation>
     </message>
     <message>
         <source>the start must be a number before the end</source>
-        <translation type="unfinished" />
+        <translation>der Anfang muss eine Zahl vor dem Ende sein</translation>
     </message>
     <message>
         <source>another line names a plane of the same moment</source>
-        <translation type="unfinished" />
+        <translation>eine andere Zeile nennt eine Ebene desselben Augenblicks</translation>
     </message>
     <message>
         <source>{file} line {line}: {reason} (got: {got})</source>
-        <translation type="unfinished" />
+        <translation>{file} Zeile {line}: {reason} (gelesen: {got})</translation>
     </message>
     <message>
         <source>The label table cannot be used, and nothing can be saved to it</source>
-        <translation type="unfinished" />
+        <translation>Die Tabelle der Bezeichnungen ist nicht verwendbar; nichts kann in ihr gespeichert werden</translation>
     </message>
     <message>
         <source>Labels</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnungen</translation>
     </message>
     <message>
         <source>Your last change is not saved yet. Ctrl+S tries again; it is kept while this window is open.</source>
-        <translation type="unfinished" />
+        <translation>Ihre letzte Änderung ist noch nicht gespeichert. Strg+S versucht es erneut; sie bleibt erhalten, solange dieses Fenster offen ist.</translation>
     </message>
     <message>
         <source>Not saved</source>
-        <translation type="unfinished" />
+        <translation>Nicht gespeichert</translation>
     </message>
     <message>
         <source>and {count} more</source>
-        <translation type="unfinished">und {count} weitere</translation>
+        <translation>und {count} weitere</translation>
     </message>
     <message>
         <source>They stay in the file as they are.</source>
-        <translation type="unfinished" />
+        <translation>Sie bleiben in der Datei, wie sie sind.</translation>
     </message>
     <message>
         <source>Cannot open</source>
-        <translation type="unfinished" />
+        <translation>Kann nicht geöffnet werden</translation>
     </message>
 </context><context>
     <name>Start</name>
@@ -1597,35 +1599,35 @@ Five points appear one after the other. Look at each until the next one comes, a
     <name>TimelineView</name>
     <message>
         <source>Timeline</source>
-        <translation type="unfinished" />
+        <translation>Zeitleiste</translation>
     </message>
     <message>
         <source>not sure</source>
-        <translation type="unfinished" />
+        <translation>nicht sicher</translation>
     </message>
     <message>
         <source>Planes</source>
-        <translation type="unfinished">Ebenen</translation>
+        <translation>Ebenen</translation>
     </message>
     <message>
         <source>Labels</source>
-        <translation type="unfinished" />
+        <translation>Bezeichnungen</translation>
     </message>
     <message>
         <source>Speech</source>
-        <translation type="unfinished">Sprache</translation>
+        <translation>Sprache</translation>
     </message>
     <message>
         <source>Gaze</source>
-        <translation type="unfinished" />
+        <translation>Blick</translation>
     </message>
     <message>
         <source>Events</source>
-        <translation type="unfinished" />
+        <translation>Ereignisse</translation>
     </message>
     <message>
         <source>Other</source>
-        <translation type="unfinished" />
+        <translation>Andere</translation>
     </message>
 </context><context>
     <name>Words</name>
@@ -1651,11 +1653,11 @@ Five points appear one after the other. Look at each until the next one comes, a
     </message>
     <message>
         <source>Unlike the images the model learned from</source>
-        <translation type="unfinished" />
+        <translation>Anders als die Bilder, aus denen das Modell lernte</translation>
     </message>
     <message>
         <source>The image moves too fast</source>
-        <translation type="unfinished" />
+        <translation>Das Bild bewegt sich zu schnell</translation>
     </message>
     <message>
         <source>Two images</source>
