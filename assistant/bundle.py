@@ -21,6 +21,7 @@ import hashlib
 import os
 import re
 import shutil
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,12 @@ SUMS = "SHA256SUMS"
 SPEECH_ENCODER, VIDEO_ENCODER = "models/speech_encoder.onnx", "models/video_encoder.onnx"
 SYMMETRIC = "models/symmetric_int8.onnx"
 ONNX: Mapping[Precision, str] = {"float": "models/model.onnx", "int8": "models/model_int8.onnx"}
+
+# A bare .npy gives a TypeError, damaged archives one of the others (NumPy reads headers as Python's tokens).
+_NO_ARCHIVE = (
+    *(OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(SyntaxError, MemoryError, OverflowError, NotImplementedError, RecursionError, RuntimeError),
+)
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -134,8 +141,7 @@ def load_arrays(file: Path) -> dict[str, Float32Array]:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise ModelError(f"'{file}' does not exist") from error
-    # A bare .npy gives a TypeError, damaged archives one of the others.
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except _NO_ARCHIVE as error:
         raise ModelError(f"'{file}' is not an .npz archive of plain arrays") from error
     wrong = [name for name, array in arrays.items() if array.dtype != np.float32]
     if wrong:

@@ -49,7 +49,7 @@ def load_class_list(name: str = "sononet13") -> ClassList:
         found = ClassList(data["name"], data["title"], data["background"], classes)
     except OSError as error:
         raise ConfigError(f"class list '{name}' cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise ConfigError(
             f"class list '{path}': expected name, title, background and [[class]] names: {error}"
         ) from error

@@ -97,7 +97,7 @@ def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
             settings = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"config '{file}' cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"config '{file}' is not TOML: {error}") from error
     settings |= {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -7,10 +7,11 @@ name.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,14 @@ from assistant.errors import SourceError
 Float64Array = npt.NDArray[np.float64]
 Crop = tuple[float, float, float, float]
 
+UNREADABLE: Final = (
+    *(ValueError, RuntimeError, EOFError, OSError, AttributeError, TypeError, KeyError, IndexError, struct.error),
+    *(MemoryError, OverflowError, ZeroDivisionError, RecursionError, pydicom.errors.BytesLengthException),
+)
+"""What pydicom and its decoders raise on damaged files."""
+
+MOST_FRAMES: Final = 1_000_000
+
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _2D, _TISSUE = 1, 1  # Region Spatial Format and Region Data Type (DICOM PS3.3, C.8.5.5)
@@ -35,7 +44,7 @@ def read_header(path: Path) -> pydicom.Dataset:
         warnings.simplefilter("ignore")  # what matters is checked here
         try:
             return pydicom.dcmread(path)
-        except (pydicom.errors.InvalidDicomError, EOFError, OSError) as error:
+        except (pydicom.errors.InvalidDicomError, *UNREADABLE) as error:
             raise SourceError(f"'{path}' cannot be read as DICOM: {error}") from error
 
 
@@ -55,6 +64,8 @@ def frame_times_s(header: pydicom.Dataset, path: Path) -> Float64Array:
         SourceError: it does not say when its frames were taken.
     """
     count = int(header.get("NumberOfFrames") or 1)
+    if count > MOST_FRAMES:
+        raise SourceError(f"'{path}': expected at most {MOST_FRAMES} frames, got {count}")
     if count < 2:
         return np.zeros(1)
     if vector := header.get("FrameTimeVector"):
@@ -84,7 +95,9 @@ def check_coding(header: pydicom.Dataset, path: Path) -> None:
             f"'{path}': expected unsigned grey levels of 8 to 16 bits or colours of 8, got {photometric} of {bits} bits"
             f"{', signed' if header.get('PixelRepresentation') else ''}"
         )
-    syntax = header.file_meta.TransferSyntaxUID
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise SourceError(f"'{path}' does not say how its images are coded: expected a Transfer Syntax UID")
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:

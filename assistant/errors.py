@@ -4,9 +4,16 @@ The command line prints such a line on standard error and ends with exit status 
 ours.
 """
 
+LONGEST_LINE = 1000
+"""Characters of a message: what was read is quoted in it, and may be anything."""
+
 
 class SonocueError(Exception):
-    """Something outside the program is not as it should be; the message is for the user."""
+    """Something outside the program is not as it should be. The message is one line for the user, of bounded length."""
+
+    def __init__(self, message: str = "") -> None:
+        line = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
+        super().__init__(line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-200:]}")
 
 
 class ConfigError(SonocueError):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import pytest
 
@@ -17,51 +14,17 @@ from assistant.contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
-from tests.loopback import free_port
-
-FPS, EACH = 10, 12
-TONE_HZ, RATE_HZ = 440, 16_000
+from tests.named_screens import EACH, named_screens, write_film
 
 
 @pytest.fixture(scope="module")
 def screens(data_dir: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Two layouts of one size with names, and where these stand."""
-    folder = data_dir / "sononet" / "example_images"
-    one, other = (cv2.cvtColor(cv2.imread(str(folder / name)), cv2.COLOR_BGR2RGB) for name in ("LIPS.png", "FEMUR.png"))
-    moved = np.zeros_like(one)
-    moved[300:667] = cv2.resize(other, None, fx=1.0, fy=0.5)[:367]
-    pictures, letters = [], []
-    for screen, places in ((one, [(90, 20), (90, 45), (600, 25)]), (moved, [(90, 120), (400, 200), (200, 270)])):
-        written = screen.copy()
-        for at in places:
-            cv2.putText(written, "DOE^JANE 1985", at, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (230, 230, 230), 1, cv2.LINE_AA)
-        pictures.append(written)
-        letters.append((written != screen).any(axis=2))
-    return pictures, letters
+    return named_screens(data_dir)
 
 
 @pytest.fixture(scope="module")
 def film(screens, tmp_path_factory) -> Path:
-    """The first layout, then the other, with a tone."""
-    path = tmp_path_factory.mktemp("film") / "film.mkv"
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("ffv1", rate=FPS)
-        video.height, video.width = screens[0][0].shape[:2]
-        video.pix_fmt = "bgr0"
-        sound = container.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono")
-        for number in range(2 * EACH):
-            picture = av.VideoFrame.from_ndarray(screens[0][number // EACH], format="rgb24").reformat(format="bgr0")
-            picture.pts, picture.time_base = number, Fraction(1, FPS)
-            container.mux(video.encode(picture))
-        count = 2 * EACH * RATE_HZ // FPS
-        tone = (9000 * np.sin(2 * np.pi * TONE_HZ * np.arange(count) / RATE_HZ)).astype(np.int16)
-        for first in range(0, count, 400):
-            block = av.AudioFrame.from_ndarray(tone[None, first : first + 400], format="s16", layout="mono")
-            block.sample_rate, block.pts, block.time_base = RATE_HZ, first, Fraction(1, RATE_HZ)
-            container.mux(sound.encode(block))
-        for stream in (video, sound):
-            container.mux(stream.encode(None))
-    return path
+    return write_film(tmp_path_factory.mktemp("film") / "film.mkv", screens[0])
 
 
 @pytest.mark.parametrize("lossless", [True, False])
@@ -81,53 +44,6 @@ def test_no_recorded_frame_holds_the_name(screens, film, tmp_path, lossless):
     assert again.wait(60)
     second = SessionReader(Path(again.summary()["session"]))
     assert second.header.sources[0].notes["masked"] == "auto", "a masked session is not masked again, and says so"
-
-
-def test_what_is_published_shown_and_saved_as_a_still_holds_no_name(screens, film, tmp_path, tiny_bundle, qtbot):
-    pyigtl = pytest.importorskip("pyigtl", reason="the extra 'live' (pyigtl) is not installed")
-    from ui.image_view import ImageView
-    from ui.stills import save_still
-
-    port = free_port()
-    run = start_run(
-        RunConfig(
-            source=f"file:{film}", model=str(tiny_bundle.path), record=tmp_path, publishers=(f"openigtlink:{port}",)
-        )
-    )
-    client = pyigtl.OpenIGTLinkClient("127.0.0.1", port)
-    received, shown = [], {}
-    deadline = time.monotonic() + 60
-    try:
-        while not run.snapshot().ended and time.monotonic() < deadline:
-            message = client.wait_for_message("Sonocue", timeout=0.1)
-            if message is not None:
-                received.append(np.asarray(message.image)[0])
-            snapshot = run.snapshot()
-            if snapshot.frame is not None:
-                shown[snapshot.frame.index // EACH] = snapshot
-    finally:
-        client.stop()
-        run.stop()
-        assert run.wait(30)
-    assert len(received) >= 3 and set(shown) == {0, 1}
-    both = screens[1][0] & screens[1][1]
-    assert screens[1][0].sum() > 1000
-    for image in received:
-        assert min(image[letters].max() for letters in screens[1]) == 0
-        assert not image[both].any()
-    view = ImageView()
-    qtbot.addWidget(view)
-    view.resize(975, 735)
-    for which, snapshot in shown.items():
-        letters = screens[1][which]
-        assert not snapshot.frame.pixels[letters].any()
-        view.show_snapshot(snapshot)
-        view.show_overlays(heatmap=False, overlays=False)
-        bare = save_still(view, snapshot, snapshot.frame)
-        for file in (bare, bare.with_name(f"{bare.stem}-window.png")):
-            picture = cv2.imread(str(file))
-            assert picture.shape[:2] == (735, 975)
-            assert not picture[letters].any(), file
 
 
 def wait_until(condition) -> None:

@@ -44,13 +44,13 @@ def read_video(source: Source, config: DataConfig) -> Cine:
         TrainingError: it is no video, is damaged, ends early, or its image changes size.
     """
     try:
-        with av.open(str(source.path.resolve()), options=_LOCAL_ONLY) as container:
+        with av.open(str(source.path.resolve()), options=_LOCAL_ONLY, metadata_errors="replace") as container:
             video = _moving_images(container)
             if video is None:
                 raise TrainingError(f"'{source.path}': expected a video, got no moving image")
             cine, start_s, end_s = _frames(container, video, source, config)
             whole_s = (container.duration or 0) / 1e6 if video.duration is None else 0.0
-        with av.open(str(source.path.resolve()), options=_LOCAL_ONLY) as container:
+        with av.open(str(source.path.resolve()), options=_LOCAL_ONLY, metadata_errors="replace") as container:
             sound = _sound(container, container.streams.audio[0], start_s) if container.streams.audio else None
     except (FFmpegError, OSError) as error:
         raise TrainingError(f"'{source.path}' cannot be read as a video: {error.strerror}") from error

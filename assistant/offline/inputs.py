@@ -101,7 +101,9 @@ def length_s(path: Path) -> float:
     seconds = 0.0
     for video in videos:
         try:
-            with av.open(str(video.resolve()), options={"protocol_whitelist": "file"}) as container:
+            with av.open(
+                str(video.resolve()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            ) as container:
                 seconds += max(container.duration or 0, 0) / av.time_base
         except (FFmpegError, OSError):
             continue

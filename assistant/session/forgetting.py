@@ -169,7 +169,10 @@ def _write_anew(folder: Path, segment: Segment, gone_frames: int, gone_samples: 
     frames, samples = count_content(folder, segment)
     keep_frames, keep_bytes = frames - gone_frames, (samples - gone_samples) * segment.sample_bytes
     temporary = folder / f"{segment.file}.tmp"
-    with av.open(str(path)) as old, av.open(str(temporary), "w", format="matroska", options=MUXER) as new:
+    with (
+        av.open(str(path), metadata_errors="replace") as old,
+        av.open(str(temporary), "w", format="matroska", options=MUXER) as new,
+    ):
         tracks = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
         new.start_encoding()
         for packet in old.demux():

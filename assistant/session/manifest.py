@@ -154,7 +154,7 @@ def read_manifest(folder: Path) -> Manifest:
         document = json.loads(text)
     except FileNotFoundError as error:
         raise SessionError(f"session '{folder}': expected a {MANIFEST_NAME} in it, found none") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SessionError(f"session '{folder}': {MANIFEST_NAME} cannot be read: {error}") from error
     if not isinstance(document, dict) or document.get("format") != "sonocue-session":
         raise SessionError(f"session '{folder}': {MANIFEST_NAME} does not describe a Sonocue session")

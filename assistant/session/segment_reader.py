@@ -25,7 +25,7 @@ def decode_frames(folder: Path, segment: Segment, *, grey: bool, from_ms: int = 
         SessionError: the file is missing or damaged.
     """
     try:
-        with av.open(str(folder / segment.file)) as container:
+        with av.open(str(folder / segment.file), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             stream.thread_count = 1  # whoever reads has the other processor for what is done with the frames
             if from_ms:
@@ -41,7 +41,7 @@ def decode_frames(folder: Path, segment: Segment, *, grey: bool, from_ms: int = 
 def decode_sound(folder: Path, segment: Segment) -> Iterator[Float32Array]:
     """Yield the samples of each packet, ``(n,)`` float32. Raises ``SessionError`` as ``decode_frames`` does."""
     try:
-        with av.open(str(folder / segment.file)) as container:
+        with av.open(str(folder / segment.file), metadata_errors="replace") as container:
             for block in container.decode(container.streams.audio[0]):
                 samples = block.to_ndarray().reshape(-1)
                 if samples.dtype == np.int16:
@@ -56,7 +56,7 @@ def count_content(folder: Path, segment: Segment) -> tuple[int, int]:
     """Frames and sound samples that the file holds, found without decoding; zeros when it cannot be opened at all."""
     frames = sound_bytes = 0
     try:
-        with av.open(str(folder / segment.file)) as container:
+        with av.open(str(folder / segment.file), metadata_errors="replace") as container:
             for packet in container.demux():
                 if packet.stream.type == "video":
                     frames += packet.size > 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, get_args
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from assistant.contracts import (
     GazeSample,
     Guidance,
     TimelineEvent,
+    TimelineKind,
 )
+from assistant.errors import SessionError
 
 
 def encode_line(event: TimelineEvent) -> str:
@@ -37,11 +40,14 @@ def encode_line(event: TimelineEvent) -> str:
 
 def decode_line(line: str) -> TimelineEvent:
     """The event of one line. Raises ``ValueError`` when it is not one."""
-    data = json.loads(line)
     try:
-        return TimelineEvent(data.pop("captured_ns"), data.pop("kind"), data)
-    except (KeyError, AttributeError, TypeError) as error:
+        data = json.loads(line)
+        captured_ns, kind = data.pop("captured_ns"), data.pop("kind")
+    except (KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError("expected an object with captured_ns and kind") from error
+    if type(captured_ns) is not int or kind not in get_args(TimelineKind):
+        raise ValueError(f"expected captured_ns (an integer) and a kind, got {captured_ns!r} and {kind!r}")
+    return TimelineEvent(captured_ns, kind, data)
 
 
 def gaze_event(sample: GazeSample) -> TimelineEvent:
@@ -60,10 +66,12 @@ def gaze_event(sample: GazeSample) -> TimelineEvent:
 
 
 def gaze_sample(event: TimelineEvent) -> GazeSample:
-    """The gaze sample of a line."""
+    """The gaze sample of a line. Raises ``SessionError`` when it holds none."""
     data = event.data
-    x_px, y_px = (math.nan if data[key] is None else float(data[key]) for key in ("x_px", "y_px"))
-    return GazeSample(event.captured_ns, x_px, y_px, data["valid"], data["device_x"], data["device_y"])
+    with _facts_of(event):
+        x_px, y_px = (math.nan if data[key] is None else float(data[key]) for key in ("x_px", "y_px"))
+        device_x, device_y = (None if data[key] is None else float(data[key]) for key in ("device_x", "device_y"))
+        return GazeSample(event.captured_ns, x_px, y_px, bool(data["valid"]), device_x, device_y)
 
 
 def guidance_event(guidance: Guidance) -> TimelineEvent:
@@ -91,7 +99,22 @@ def guidance_event(guidance: Guidance) -> TimelineEvent:
 
 
 def guidance_of(event: TimelineEvent) -> Guidance:
-    """The guidance of a line; its gaze map is true to 1/255 of its peak."""
+    """The guidance of a line; its gaze map is true to 1/255 of its peak. Raises ``SessionError`` when it holds none."""
+    with _facts_of(event):
+        return _guidance_of(event)
+
+
+@contextmanager
+def _facts_of(event: TimelineEvent) -> Iterator[None]:
+    """What is missing or of another kind than it should be, as one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise SessionError(f"timeline: {event.kind} at {event.captured_ns} ns cannot be read: {why}") from error
+
+
+def _guidance_of(event: TimelineEvent) -> Guidance:
     data = event.data
     abstention = data["abstention"]
     confidence = math.nan if data["confidence"] is None else data["confidence"]

@@ -33,6 +33,12 @@ class DicomCine:
 
     def open(self, clock: Clock) -> DeviceInfo:
         """See ``contracts.Device.open``."""
+        try:
+            return self._open(clock)
+        except dicom_image.UNREADABLE as error:
+            raise SourceError(f"dicom '{self._path}' is damaged: {error}") from error
+
+    def _open(self, clock: Clock) -> DeviceInfo:
         header = dicom_image.read_header(self._path)
         times_s = dicom_image.frame_times_s(header, self._path)
         dicom_image.check_coding(header, self._path)
@@ -79,7 +85,7 @@ class DicomCine:
                 raise SourceError(
                     f"dicom '{self._path}' is torn: expected {len(times_ns)} images, got {index}"
                 ) from None
-            except (ValueError, RuntimeError, EOFError, OSError, AttributeError) as error:  # whatever its decoder met
+            except dicom_image.UNREADABLE as error:
                 reason = " ".join(str(error).split())
                 raise SourceError(f"dicom '{self._path}': image {index} cannot be decoded: {reason}") from error
             yield Frame(index, time_ns, pixels)

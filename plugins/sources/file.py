@@ -46,7 +46,7 @@ class FileDevice:
         """See ``contracts.Device.open``."""
         self._check_path()
         try:
-            with av.open(str(self._path.resolve()), options=_LOCAL_ONLY) as container:
+            with av.open(str(self._path.resolve()), options=_LOCAL_ONLY, metadata_errors="replace") as container:
                 if container.format.name == "tty":  # FFmpeg would draw the text as a picture
                     raise SourceError(f"file '{self._path}': expected a video, got text")
                 video, sound = _video_stream(container), next(iter(container.streams.audio), None)
@@ -99,7 +99,7 @@ class FileDevice:
             raise SourceError(f"file '{self._path}' is empty")
 
     def _frames(self) -> MediaStream:
-        with av.open(str(self._path.resolve()), options=_LOCAL_ONLY) as container:
+        with av.open(str(self._path.resolve()), options=_LOCAL_ONLY, metadata_errors="replace") as container:
             video = _video_stream(container)
             if video is None:
                 return
@@ -117,7 +117,7 @@ class FileDevice:
                     yield Frame(index, captured_ns, pixels, generation)
 
     def _blocks(self) -> MediaStream:
-        with av.open(str(self._path.resolve()), options=_LOCAL_ONLY) as container:
+        with av.open(str(self._path.resolve()), options=_LOCAL_ONLY, metadata_errors="replace") as container:
             sound = container.streams.audio[0]
             rate_hz = sound.rate
             size = max(rate_hz // BLOCKS_PER_SECOND, 1)

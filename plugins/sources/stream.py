@@ -36,7 +36,7 @@ from typing import Final
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import ExitError, InvalidDataError, ProtocolNotFoundError
+from av.error import ExitError, FFmpegError, InvalidDataError, ProtocolNotFoundError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
@@ -170,14 +170,22 @@ class StreamDevice:
                 else:
                     reader = SocketReader(address, self._closed, OPEN_TIMEOUT_S)
                 try:
-                    return av.open(reader, "r", options={**_OPTIONS, **_NO_PLAYLISTS}, buffer_size=1 << 16)
+                    return av.open(
+                        reader,
+                        "r",
+                        options={**_OPTIONS, **_NO_PLAYLISTS},
+                        buffer_size=1 << 16,
+                        metadata_errors="replace",
+                    )
                 except BaseException:
                     reader.close()
                     raise
             options = {**_OPTIONS, "rtsp_transport": "tcp"} if address.scheme == "rtsp" else dict(_OPTIONS)
             if address.scheme == "rtsp" and address.waits:
                 options |= {"rtsp_flags": "listen", "listen_timeout": str(round(OPEN_TIMEOUT_S))}
-            return av.open(address.url, "r", options=options, timeout=(OPEN_TIMEOUT_S, LOOK_UP_S))
+            return av.open(
+                address.url, "r", options=options, timeout=(OPEN_TIMEOUT_S, LOOK_UP_S), metadata_errors="replace"
+            )
         except (TimeoutError, ExitError) as error:
             who = "nothing came" if address.waits else "nobody answered"
             raise SourceError(
@@ -189,8 +197,9 @@ class StreamDevice:
             raise SourceError(
                 f"stream '{address.name}': expected video in MPEG-TS, Matroska or NUT, got something else"
             ) from error
-        except OSError as error:  # also FFmpeg's own errors
-            raise SourceError(f"stream '{address.name}' cannot be opened: {error.strerror or error}") from error
+        except (OSError, FFmpegError) as error:  # some of FFmpeg's are no OSError
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"stream '{address.name}' cannot be opened: {reason}") from error
 
     def _receive(self, container: InputContainer, reception: _Reception, clock: Clock) -> None:
         """The device's thread, from the first packet to the last."""
@@ -202,8 +211,8 @@ class StreamDevice:
                 if lost > told and now_ns - told_ns >= TELL_LOSS_NS:
                     self._events.put(TimelineEvent(now_ns, "event", {"event": "packets lost", "packets": lost - told}))
                     told, told_ns = lost, now_ns
-        except OSError as error:
-            failure = f"stream '{self._address.name}' broke off: {error.strerror or error}"
+        except (OSError, FFmpegError) as error:
+            failure = f"stream '{self._address.name}' broke off: {getattr(error, 'strerror', None) or error}"
         except Exception as error:  # noqa: BLE001 - a worker's loop: `read` tells what it met
             failure = f"stream '{self._address.name}' failed: {error!r}"
         finally:
@@ -293,7 +302,7 @@ class _Reception:
         is_damaged = packet.is_corrupt
         try:
             decoded = packet.decode()
-        except InvalidDataError:
+        except FFmpegError:  # invalid data, most of all
             decoded, is_damaged = [], True
         self._damaged |= is_video and is_damaged
         for item in decoded:

@@ -14,9 +14,9 @@ Mutation = Callable[[bytes, Rng], bytes]
 
 NASTY = (
     b"0", b"-1", b"1", b"2147483648", b"-9223372036854775809", b"18446744073709551616", b"1e308", b"1e999", b"nan",
-    b"-inf",
-    b"", b"null", b"true", b"[]", b"{}", b"[[[[", b'"', b"'", b"\\", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\n",
-    b",", b"..", b"/etc/passwd", b"../../x", b"%s%n", "\u017f\u202e".encode(), b"9" * 400, b"A" * 5000, b"[" * 3000,
+    b"-inf", b"", b"null", b"true", b"[]", b"{}", b"[[[[", b'"', b"'", b"\\", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf",
+    b"\n", b",", b"..", b"/etc/passwd", b"../../x", b"%s%n", "\u017f\u202e".encode(), b"9" * 400, b"A" * 5000,
+    b"[" * 3000,
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, -(2**63) - 1, 2**64, 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "x",
