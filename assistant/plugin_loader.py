@@ -50,6 +50,7 @@ _EXTRA_OF = {
     "jinja2": "train",
     "pyarrow": "archive",
     "ray": "ray",
+    "pyaudio": "pyaudio",
 }
 
 
