@@ -1,12 +1,14 @@
 """A microphone through PyAudio (``pyaudio:NAME``), PortAudio's other binding, for machines on which it is what works.
 
-``NAME`` is an input device's name or a part of it that only one has; without a name it is the default input. PyAudio
-is built from source where there is no wheel (Linux: ``portaudio19-dev``), so it is an extra of its own. It looks for
-devices each time it is opened. What becomes of the sound stands in ``assistant/microphone.py``.
+``NAME`` is an input device's name or a part of it that only one has (``sonocue devices`` names them under
+``sounddevice``); without a name it is the default input. PyAudio is built from source where there is no wheel (Linux:
+``portaudio19-dev``), so it is an extra of its own. It looks for devices each time it is opened. What becomes of the
+sound stands in ``assistant/microphone.py``.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -46,7 +48,7 @@ class PyAudioLibrary:
     name = "pyaudio"
 
     def inputs(self) -> list[InputDevice]:
-        portaudio = _pyaudio().PyAudio()
+        portaudio = _begun(_pyaudio())
         try:
             try:
                 default = portaudio.get_default_input_device_info()["index"]
@@ -71,7 +73,7 @@ class PyAudioLibrary:
 
     def refuses(self, device: InputDevice, channels: int, sample_rate_hz: int) -> str:
         pyaudio = _pyaudio()
-        portaudio = pyaudio.PyAudio()
+        portaudio = _begun(pyaudio)
         try:
             portaudio.is_format_supported(
                 sample_rate_hz,
@@ -96,7 +98,7 @@ class PyAudioLibrary:
             on_sound(samples, since_first_s, bool(status & pyaudio.paInputOverflow))
             return None, pyaudio.paContinue
 
-        portaudio = pyaudio.PyAudio()
+        portaudio = _begun(pyaudio)
         try:
             stream = portaudio.open(
                 sample_rate_hz,
@@ -125,11 +127,6 @@ def create(argument: str, *, paced: bool) -> Microphone:
     return Microphone(PyAudioLibrary(), argument.strip())
 
 
-def list_devices() -> list[InputDevice]:
-    """The inputs there are, the default first. Raises ``PluginError``: the package ``pyaudio`` is not installed."""
-    return PyAudioLibrary().inputs()
-
-
 def _pyaudio() -> Any:
     """The module ``pyaudio``."""
     try:
@@ -141,3 +138,15 @@ def _pyaudio() -> Any:
             f"the PortAudio library was not found ({in_one_line(error)}): apt-get install libportaudio2"
         ) from error
     return pyaudio
+
+
+def _begun(pyaudio: Any) -> Any:
+    """PortAudio, which has looked for devices. What ALSA says then of each that is not there is for nobody."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        return pyaudio.PyAudio()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -47,6 +47,16 @@ class Frail(OnnxRuntimeBackend):
             outputs["gaze_logits"] = outputs["gaze_logits"] * np.float32("nan")
         elif self._fault == "shape":
             outputs["logits"] = outputs["logits"][:, :2]
+        elif self._fault == "missing":
+            del outputs["gaze_logits"]
+        elif self._fault == "none":
+            return None
+        elif self._fault == "list":
+            return {name: array.tolist() for name, array in outputs.items()}
+        elif self._fault == "text":
+            outputs["logits"] = outputs["logits"].astype(str)
+        elif self._fault == "infinite":
+            outputs["logits"] = outputs["logits"] + np.float32("inf")
         elif self._fault == "hang":
             let_go.wait(60)
         return outputs
@@ -85,7 +95,12 @@ def frail(tmp_path, monkeypatch):
     [
         ("raise", "failed: the driver is gone"),
         ("nan", "not finite"),
-        ("shape", "logits (1, 2), expected (1, 3)"),
+        ("infinite", "not finite"),
+        ("shape", "logits (1, 2) float32, expected (1, 3)"),
+        ("missing", "gaze_logits nothing, expected (1, 4, 5)"),
+        ("none", "gave NoneType, expected outputs by name"),
+        ("list", "logits list, expected (1, 3)"),
+        ("text", "logits (1, 3) <U32, expected (1, 3)"),
         ("hang", "did not answer within 0.5 s"),
     ],
 )
