@@ -150,7 +150,7 @@ class SupervisedEngine:
         if self._thread is None:
             raise BackendError("the engine was closed")
         try:
-            outputs = self._thread.call(partial(self._engine.backend.infer, batch), self._hang_s)
+            outputs: object = self._thread.call(partial(self._engine.backend.infer, batch), self._hang_s)
         except _TookTooLongError:
             return None, f"did not answer within {self._hang_s:g} s"
         except Exception as error:  # noqa: BLE001 - the worker's: a stranger's engine may raise anything
