@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -99,6 +100,8 @@ def test_stream_and_microphone_are_recorded_whole_and_replay(
         assert player.wait(60) == 0
         _, complaints = sender.communicate(timeout=60)
         assert sender.returncode == 0, complaints
+        wait_for_frames(tmp_path / "recordings", at_least=FRAMES)
+        live.send_signal(signal.SIGINT)  # it would wait for the sender to come back
         status, out, err = finish(live)
     finally:
         sender.kill()

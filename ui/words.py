@@ -109,6 +109,8 @@ def banners(snapshot: Snapshot, *, stopping: bool) -> tuple[Banner, ...]:
         said.append(Banner("info", "Ended", f"{why} The last image stays; Q closes the window."))
     elif stopping:
         said.append(Banner("info", "Stopping", "Closing the recording properly. The window closes by itself."))
+    if snapshot.frozen and not snapshot.ended:
+        said.append(Banner("info", "Frozen", "Image frozen: guidance is about this image; its time is not counted."))
     said.extend(Banner("caution", "Note", text) for text in snapshot.notices)
     return tuple(said)
 
