@@ -150,15 +150,18 @@ class SupervisedEngine:
         if self._thread is None:
             raise BackendError("the engine was closed")
         try:
-            outputs = self._thread.call(partial(self._engine.backend.infer, batch), self._hang_s)
+            outputs: object = self._thread.call(partial(self._engine.backend.infer, batch), self._hang_s)
         except _TookTooLongError:
             return None, f"did not answer within {self._hang_s:g} s"
         except Exception as error:  # noqa: BLE001 - the worker's: a stranger's engine may raise anything
             return None, f"failed: {error}"
+        if not isinstance(outputs, Mapping):
+            return None, f"gave {type(outputs).__name__}, expected outputs by name"
         for name, shape in self._engine.shapes.items():
-            if name not in outputs or outputs[name].shape != shape:
-                got = outputs[name].shape if name in outputs else "nothing"
-                return None, f"gave {name} {got}, expected {shape}"
+            array = outputs.get(name)
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
+                got = f"{array.shape} {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+                return None, f"gave {name} {'nothing' if array is None else got}, expected {shape} of floats"
         if not all(np.isfinite(outputs[name]).all() for name in self._engine.shapes):
             return outputs, "gave values that are not finite"
         return outputs, ""

@@ -52,6 +52,7 @@ _EXTRA_OF = {
     "jinja2": "live",
     "pyarrow": "archive",
     "ray": "ray",
+    "pyaudio": "pyaudio",
 }
 
 

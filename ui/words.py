@@ -140,6 +140,9 @@ def banners(snapshot: Snapshot, *, stopping: bool) -> tuple[Banner, ...]:
     elif snapshot.disk_s_left is not None and snapshot.disk_s_left < LOW_DISK_S:
         full = translate("Words", "The disk is nearly full: {time} of recording still fit.")
         said.append(Banner("caution", note, full.format(time=room(snapshot.disk_s_left))))
+    if snapshot.frozen and not snapshot.ended:
+        still = translate("Words", "Image frozen: guidance is about this image; its time is not counted.")
+        said.append(Banner("info", translate("Words", "Frozen"), still))
     said.extend(Banner("caution", note, engine_says(text)) for text in snapshot.notices)
     return tuple(said)
 

@@ -47,6 +47,16 @@ class Frail(OnnxRuntimeBackend):
             outputs["gaze_logits"] = outputs["gaze_logits"] * np.float32("nan")
         elif self._fault == "shape":
             outputs["logits"] = outputs["logits"][:, :2]
+        elif self._fault == "missing":
+            del outputs["gaze_logits"]
+        elif self._fault == "none":
+            return None
+        elif self._fault == "list":
+            return {name: array.tolist() for name, array in outputs.items()}
+        elif self._fault == "text":
+            outputs["logits"] = outputs["logits"].astype(str)
+        elif self._fault == "infinite":
+            outputs["logits"] = outputs["logits"] + np.float32("inf")
         elif self._fault == "hang":
             let_go.wait(60)
         return outputs
@@ -85,7 +95,12 @@ def frail(tmp_path, monkeypatch):
     [
         ("raise", "failed: the driver is gone"),
         ("nan", "not finite"),
-        ("shape", "logits (1, 2), expected (1, 3)"),
+        ("infinite", "not finite"),
+        ("shape", "logits (1, 2) float32, expected (1, 3)"),
+        ("missing", "gaze_logits nothing, expected (1, 4, 5)"),
+        ("none", "gave NoneType, expected outputs by name"),
+        ("list", "logits list, expected (1, 3)"),
+        ("text", "logits (1, 3) <U32, expected (1, 3)"),
         ("hang", "did not answer within 0.5 s"),
     ],
 )
@@ -150,6 +165,58 @@ def test_a_run_goes_on_and_its_session_holds_the_gap(tiny_bundle, frail, tmp_pat
     assert event.data["reason"] == "failed: the driver is gone"
     assert event.data["to_ns"] - event.data["from_ns"] == pytest.approx(event.data["gap_ms"] * 1e6, rel=1e-3)
     assert json.dumps(event.data)
+
+
+def live_run_with(spec, others, tiny_bundle, tmp_path, data_dir):
+    """A live run of some seconds, at which somebody looks all the time. Returns its summary, session and snapshots."""
+    cine = data_dir / "us_video" / "butterfly-ocular-phantom.mp4"
+    config = RunConfig(
+        source=f"file:{cine}", model=str(tiny_bundle.path), backends=(spec, *others), threads=1,
+        record=tmp_path / "recordings", seconds=4, watch_screen=False,
+    )  # fmt: skip
+    run = start_run(config)
+    seen = []
+    while not run.wait(0.01):
+        seen.append(run.snapshot())
+    return run, SessionReader(Path(run.summary()["session"])), seen
+
+
+def newest_without_guidance(seen):
+    """Longest time between frames, in ns, for which the newest image stood without guidance, after the first had it."""
+    times = [(snapshot.frame.captured_ns, snapshot.guidance is not None) for snapshot in seen if snapshot.frame]
+    first = next(n for n, (_, guided) in enumerate(times) if guided)
+    longest_ns, since_ns = 0, times[first][0]
+    for captured_ns, guided in times[first:]:
+        since_ns = captured_ns if guided else since_ns
+        longest_ns = max(longest_ns, captured_ns - since_ns)
+    return longest_ns
+
+
+@pytest.mark.parametrize("fault", ["raise", "hang", "shape", "none"])
+def test_live_a_failing_engine_never_leaves_a_label_behind(fault, tiny_bundle, frail, tmp_path, data_dir, monkeypatch):
+    monkeypatch.setattr("assistant.pipeline.HANG_S", 0.6)
+    spec = f"frail:{fault}@{WARM_UP_AND_GOLDEN + 12}"
+    run, session, seen = live_run_with(spec, ["onnxruntime"], tiny_bundle, tmp_path, data_dir)
+    summary = run.summary()
+    assert not run.failed
+    assert summary["captured"] == summary["recorded"] == len(session.frame_indices) > 30
+    assert "took over after" in summary["faults"][0]
+    guided = [snapshot for snapshot in seen if snapshot.guidance is not None]
+    assert all(0 <= snapshot.guidance_age_ms <= 150 for snapshot in guided)
+    assert guided[-1].guidance.ready_ns > guided[0].guidance.ready_ns
+    if fault == "hang":
+        assert newest_without_guidance(seen) > 300e6, "while it hung, its last label was withdrawn"
+
+
+def test_live_without_any_engine_left_the_label_goes_and_recording_goes_on(tiny_bundle, frail, tmp_path, data_dir):
+    run, session, seen = live_run_with(f"frail:raise@{WARM_UP_AND_GOLDEN + 12}", [], tiny_bundle, tmp_path, data_dir)
+    summary = run.summary()
+    assert run.failed
+    assert "no other engine is left" in summary["faults"][0]
+    assert summary["captured"] == summary["recorded"] == len(session.frame_indices) > 30
+    assert any(snapshot.guidance is not None for snapshot in seen)
+    assert all(snapshot.guidance_age_ms <= 150 for snapshot in seen if snapshot.guidance is not None)
+    assert all(snapshot.guidance is None for snapshot in seen[-20:])
 
 
 def test_no_thread_stays_behind(tiny_bundle):

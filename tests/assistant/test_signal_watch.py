@@ -112,7 +112,7 @@ def steady(*parts: tuple[UInt8Array, float]) -> Iterator[tuple[int, UInt8Array]]
 def test_a_card_is_no_signal_within_half_a_second(name: str, screens: list[UInt8Array]) -> None:
     assert card(CARDS[name])
     signals = seen(steady((screens[0], 0.5), (CARDS[name], 1.0), (screens[1], 0.5)))
-    came_ns = next(at_ns for at_ns, signal in signals if at_ns >= S // 2 - 1000)  # the steps are rounded
+    came_ns = 15 * PERIOD_NS
     told_ns = next(at_ns for at_ns, signal in signals if signal.kind == "none")
     assert BLANK_NS - PERIOD_NS < told_ns - came_ns < S // 2
     lost = next(signal for _, signal in signals if signal.kind == "none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import av
@@ -21,25 +23,26 @@ from scipy.io import wavfile
 from assistant.clock import MonotonicClock
 from assistant.contracts import AudioBlock, Device
 from assistant.errors import EndOfStream, SourceError
+from assistant.microphone import BLOCK_S, PREFERRED_RATE_HZ, Captured, CaptureTimes, find_input
 from assistant.speech import speech_segments
 
-pytest.importorskip(
-    "sounddevice", reason="the extra 'live' (sounddevice, PortAudio) is not installed", exc_type=OSError
-)
-
-from plugins.sources.sounddevice_microphone import (
-    BLOCK_S,
-    PREFERRED_RATE_HZ,
-    CaptureTimes,
-    Microphone,
-    _Captured,
-    create,
-    find_input,
-    list_devices,
-)
-
+PLUGINS = ["sounddevice", "pyaudio"]
 Segments = list[tuple[float, float]]
 TOLERANCE_S = 0.3
+
+
+def plugin_of(library: str) -> ModuleType:
+    """The plugin of a library, or a skip that names it. One that finds no PortAudio is not installed either."""
+    try:
+        pytest.importorskip(library, reason=f"the microphone's package {library} is not installed")
+    except OSError as error:
+        pytest.skip(f"no PortAudio library: {error}")
+    return importlib.import_module(f"plugins.sources.{library}_microphone")
+
+
+@pytest.fixture(params=PLUGINS)
+def plugin(request: pytest.FixtureRequest) -> ModuleType:
+    return plugin_of(request.param)
 
 
 def spoken_words(folder: Path) -> tuple[Path, Segments]:
@@ -88,10 +91,10 @@ def read_until(device: Device, done: Callable[[list[AudioBlock]], bool], seconds
 
 
 @pytest.mark.parametrize("speaker", ["espeak", "real"])
-def test_words_are_told_from_silence_at_the_right_times(speaker, sound_server, tmp_path, data_dir):
+def test_words_are_told_from_silence_at_the_right_times(speaker, plugin, sound_server, tmp_path, data_dir):
     spoken, expected = spoken_words(tmp_path) if speaker == "espeak" else real_speaker(tmp_path, data_dir)
     clock = MonotonicClock()
-    microphone = create("", paced=True)
+    microphone = plugin.create("", paced=True)
     info = microphone.open(clock)
     try:
         assert info.streams == {"sound"}
@@ -126,9 +129,9 @@ def test_words_are_told_from_silence_at_the_right_times(speaker, sound_server, t
     assert heard == []
 
 
-def test_real_time_and_capture_time_run_together(sound_server):
+def test_real_time_and_capture_time_run_together(plugin, sound_server):
     clock = MonotonicClock()
-    microphone = create("", paced=True)
+    microphone = plugin.create("", paced=True)
     rate_hz = microphone.open(clock).sample_rate_hz
     try:
         blocks, ages_ns = [], []
@@ -145,9 +148,9 @@ def test_real_time_and_capture_time_run_together(sound_server):
     assert elapsed_ns == pytest.approx(blocks[-1].first_sample * 1e9 / rate_hz, abs=50e6)
 
 
-def test_a_reader_that_falls_behind_loses_the_oldest_and_is_told(sound_server, monkeypatch):
-    monkeypatch.setattr("plugins.sources.sounddevice_microphone.QUEUE_S", 10 * BLOCK_S)
-    microphone = create("", paced=True)
+def test_a_reader_that_falls_behind_loses_the_oldest_and_is_told(plugin, sound_server, monkeypatch):
+    monkeypatch.setattr("assistant.microphone.QUEUE_S", 10 * BLOCK_S)
+    microphone = plugin.create("", paced=True)
     microphone.open(MonotonicClock())
     try:
         first = read_until(microphone, lambda blocks: len(blocks) == 1)[0]
@@ -168,8 +171,8 @@ def test_a_reader_that_falls_behind_loses_the_oldest_and_is_told(sound_server, m
     )
 
 
-def test_close_ends_a_read_that_waits_and_can_be_repeated(sound_server):
-    microphone = create("default", paced=True)
+def test_close_ends_a_read_that_waits_and_can_be_repeated(plugin, sound_server):
+    microphone = plugin.create("default", paced=True)
     microphone.open(MonotonicClock())
     ended: list[Any] = []
 
@@ -191,30 +194,32 @@ def test_close_ends_a_read_that_waits_and_can_be_repeated(sound_server):
         microphone.read("sound", 0.0)
 
 
-def test_an_unknown_microphone_names_those_there_are(sound_server):
+def test_an_unknown_microphone_names_those_there_are(plugin, sound_server):
     with pytest.raises(
         SourceError, match=r"no microphone is called 'trombone': expected one of: .*pulse, ALSA"
     ) as error:
-        create("trombone", paced=True).open(MonotonicClock())
+        plugin.create("trombone", paced=True).open(MonotonicClock())
     assert "\n" not in str(error.value)
 
 
-def test_inputs_are_listed_default_first(sound_server):
-    inputs = list_devices()
+def test_inputs_are_listed_default_first(plugin, sound_server):
+    inputs = plugin.create("", paced=True)._library.inputs()
     assert {"pulse", "default"} <= {device.name for device in inputs}
     assert [device.is_default for device in inputs] == [True] + [False] * (len(inputs) - 1)
-    assert find_input("").is_default
-    assert find_input("PULS").name == "pulse"  # a part of a name is enough when only one device has it
+    assert find_input(inputs, "").is_default
+    assert find_input(inputs, "PULS").name == "pulse"  # a part of a name is enough when only one device has it
     with pytest.raises(SourceError, match="microphones are called 'ALSA'"):
-        find_input("ALSA")
+        find_input(inputs, "ALSA")
 
 
-def test_without_any_input_it_says_so():
+@pytest.mark.parametrize("library", PLUGINS)
+def test_without_any_input_it_says_so(library):
+    plugin_of(library)
     program = (
         "from assistant.clock import MonotonicClock\n"
         "from assistant.errors import SourceError\n"
-        "from plugins.sources.sounddevice_microphone import create, list_devices\n"
-        "if list_devices():\n"
+        f"from plugins.sources.{library}_microphone import create\n"
+        "if create('', paced=True)._library.inputs():\n"
         "    print('there is a real microphone')\n"
         "else:\n"
         "    try: create('', paced=True).open(MonotonicClock())\n"
@@ -229,8 +234,10 @@ def test_without_any_input_it_says_so():
     assert done.stdout.startswith("there is no microphone")
 
 
-def test_a_server_that_dies_is_an_error_not_silence():
+@pytest.mark.parametrize("library", PLUGINS)
+def test_a_server_that_dies_is_an_error_not_silence(library):
     """In a process of its own, with a server of its own."""
+    plugin_of(library)
     if shutil.which("pulseaudio") is None:
         pytest.skip("no sound server: pulseaudio is not installed")
     script = Path(__file__).resolve().parents[2] / "scripts" / "sound_server.sh"
@@ -238,8 +245,8 @@ def test_a_server_that_dies_is_an_error_not_silence():
 import subprocess, sys, time
 from assistant.clock import MonotonicClock
 from assistant.errors import SourceError
-from plugins.sources.sounddevice_microphone import create
-microphone = create("", paced=True)
+from assistant.plugin_loader import load_plugin
+microphone = load_plugin("sonocue.sources", sys.argv[3])("", paced=True)
 microphone.open(MonotonicClock())
 while microphone.read("sound", 1.0) is None:
     pass
@@ -260,7 +267,7 @@ microphone.close()
         environ = {**os.environ, **dict(word.split("=", 1) for word in exports.replace("'", "").split() if "=" in word)}
         try:
             done = subprocess.run(
-                [sys.executable, "-c", program, str(script), folder],
+                [sys.executable, "-c", program, str(script), folder, library],
                 env=environ,
                 capture_output=True,
                 text=True,
@@ -272,11 +279,11 @@ microphone.close()
     assert done.stdout.splitlines() == ["microphone 'default input' stopped: unplugged, or its server ended"] * 2
 
 
-def test_a_microphone_needs_consent_and_only_runs_live():
-    assert create("", paced=True).needs_consent is True
-    assert isinstance(Microphone(""), Device)
+def test_a_microphone_needs_consent_and_only_runs_live(plugin):
+    assert plugin.create("", paced=True).needs_consent is True
+    assert isinstance(plugin.create("", paced=True), Device)
     with pytest.raises(SourceError, match="only runs live"):
-        create("", paced=False)
+        plugin.create("", paced=False)
 
 
 def test_capture_times_follow_the_sound_card_and_never_go_back():
@@ -294,16 +301,16 @@ def test_capture_times_follow_the_sound_card_and_never_go_back():
     assert times.missing(5_000 * n, round(true[-1] + 2 * n * 1e9 / rate_hz)) == pytest.approx(n, abs=40)
 
 
-def test_what_the_system_lost_is_a_gap_of_its_length():
+def test_what_the_system_lost_is_a_gap_of_its_length(plugin):
     rate_hz, n = 16_000, 512
-    microphone, times = Microphone(""), CaptureTimes(rate_hz)
+    microphone, times = plugin.create("", paced=True), CaptureTimes(rate_hz)
     microphone._rate_hz = rate_hz
     block_ns = n * 1_000_000_000 // rate_hz
     blocks = []
     for number in range(100):
         late_ns = 500_000_000 if number >= 50 else 0  # half a second is missing, and PortAudio says so once
         samples = np.zeros(n, np.float32)
-        captured = _Captured(number * n, number * block_ns + late_ns, samples, overflowed=number in (0, 50))
+        captured = Captured(number * n, number * block_ns + late_ns, samples, overflowed=number in (0, 50))
         blocks.append(microphone._block(captured, times))
     assert [number for number, block in enumerate(blocks) if block.overflowed] == [50]
     assert blocks[50].first_sample == 50 * n + rate_hz // 2

@@ -68,6 +68,14 @@ def test_the_end_is_told_from_stopping():
     assert (stopping.word, ended.word) == ("Stopping", "Ended")
 
 
+def test_a_frozen_image_is_said_and_is_no_fault():
+    (frozen,) = banners(snapshot_of(FRAME, frozen=True), stopping=False)
+    assert (frozen.severity, frozen.word) == ("info", "Frozen")
+    assert "about this image" in frozen.text
+    ended = banners(snapshot_of(FRAME, frozen=True, ended=True), stopping=False)
+    assert [said.word for said in ended] == ["Ended"]
+
+
 def test_numbers_as_words():
     assert elapsed(3 * 3600 + 62.9) == "3:01:02"
     assert elapsed(-1) == "0:00:00"

@@ -1768,6 +1768,14 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
         <translation>Die Festplatte ist fast voll: Platz für {time} Aufzeichnung.</translation>
     </message>
     <message>
+        <source>Image frozen: guidance is about this image; its time is not counted.</source>
+        <translation>Bild eingefroren: Der Hinweis gilt diesem Bild; seine Zeit zählt nicht.</translation>
+    </message>
+    <message>
+        <source>Frozen</source>
+        <translation>Eingefroren</translation>
+    </message>
+    <message>
         <source>{count} days</source>
         <translation>{count} Tage</translation>
     </message>
