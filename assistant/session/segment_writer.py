@@ -110,7 +110,7 @@ class SegmentWriter:
             stream.codec_context.color_range = _FULL_RANGE if segment.grey else _LIMITED_RANGE
             stream.codec_context.colorspace = _BT601
             self._planes: UInt8Array = np.empty((height * 3 // 2, width), np.uint8)
-            # Grey fills the luma of one picture again and again (decision 0902); its chroma is set here, once.
+            # Grey fills the luma of one picture again and again (decision 0904); its chroma is set here, once.
             self._grey_picture = av.VideoFrame(width, height, "yuv420p")
             for plane in self._grey_picture.planes[1:]:
                 np.frombuffer(memoryview(plane), np.uint8)[:] = _NEUTRAL_CHROMA
