@@ -186,8 +186,8 @@ class Device(Protocol):
     ``paced=True`` is live: ``read`` waits until the item is due on the clock, and ``captured_ns`` is that moment.
     ``paced=False`` is lock-step: items come as fast as they are asked for; the first item of the earliest stream has
     ``captured_ns = clock.now_ns()`` at ``open`` and the others follow by the medium's own timestamps. A device that
-    can only be live (a microphone, a network stream) raises ``SourceError`` from ``create`` when ``paced`` is False; the
-    engine then makes and opens another when its stream ends or fails (``assistant/reopening.py``).
+    can only be live (a microphone, a network stream) raises ``SourceError`` from ``create`` when ``paced`` is False;
+    the engine then makes and opens another when its stream ends or fails (``assistant/reopening.py``).
 
     Each stream is read by one thread; different streams may be read by different threads at the same time.
 
