@@ -113,7 +113,8 @@ class RunState:
         with self._lock:
             if signal.kind == "none" and (self._signal is None or self._signal.kind != "none"):
                 self._signal = signal
-                self._no_signal(signal.reason)
+                if "signal" not in self._faults:  # else the source itself said why
+                    self._no_signal(signal.reason)
                 self._number += 1
 
     def signal_lost(self, reason: str) -> None:

@@ -143,6 +143,8 @@ def test_a_fault_clears_and_what_went_wrong_stays_in_the_summary() -> None:
         assert lost.faults == ("no signal from test: it ended",)
         assert lost.guidance is None and lost.number != before.number
         clock.time_ns += 100 * MS
+    state.nothing_captured(Signal("none", 0, "no images come"))
+    assert state.snapshot().faults == ("no signal from test: it ended",), "the source itself said why"
     state.frame_captured(Frame(1, clock.time_ns, PIXELS, stream=1), 1)
     assert state.snapshot().faults == ()
     assert state.faults == ("no signal from test: it ended (2 times)",)
