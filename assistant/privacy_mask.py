@@ -20,10 +20,11 @@ from assistant.mask_layouts import MaskLayouts
 from assistant.screen_layout import SOFT_GREY, Glance, Mask, above, glance_at, regions
 
 STROKE_GREY: Final = 40
-"""Grey levels above (or below) the opening (closing) by 3x3: a drawn stroke; echoes are blurred by the beam."""
+"""Grey levels above (or below) the opening (closing) by three pixels of a row: a drawn stroke. Every letter has upright
+ones; echoes are wide, since a beam is wider than its pulse is long."""
 
 BROAD_GREY: Final = 90
-"""The same above the opening by 7x7: bold letters."""
+"""The same above the opening by nine pixels of a row: bold letters."""
 
 _SOME, _MANY = 2, 10  # of 255: share of a neighbourhood that is strokes; beside echoes, and among them
 _GRAIN: Final = 13  # pixels of a glance: echoes that are narrower do not count
@@ -89,7 +90,7 @@ class PrivacyMask:
 
 
 class _Strokes:
-    """Finds thin lines, bright or dark, at full resolution. Keeps its arrays: new ones cost more than the work."""
+    """Finds thin upright lines at full resolution. Keeps its arrays: new ones cost more than the work."""
 
     def __init__(self, height_px: int, width_px: int, glance: Glance) -> None:
         rows, columns = (side * glance.step_px for side in glance.grey.shape)
@@ -97,7 +98,7 @@ class _Strokes:
         self._even = np.zeros((max(rows, height_px), max(columns, width_px)), np.uint8)
         self._inside = self._even[:height_px, :width_px]
         self._blocks = self._even[:rows, :columns]
-        self._thin, self._broad = np.ones((3, 3), np.uint8), np.ones((7, 7), np.uint8)
+        self._thin, self._broad = np.ones((1, 3), np.uint8), np.ones((1, 9), np.uint8)
         self.large = np.zeros((height_px, width_px), np.uint8)
 
     def __call__(self, pixels: UInt8Array, glance: Glance) -> Mask:
@@ -141,9 +142,9 @@ def _filled(echoes: Mask) -> Mask:
 
 
 def _edges(glance: Glance) -> Mask:
-    """255 where neighbours on the glance differ more than echoes do: large letters, frames, scales."""
-    square = np.ones((3, 3), np.uint8)
-    return above(cv2.subtract(cv2.dilate(glance.grey, square), cv2.erode(glance.grey, square)), SOFT_GREY)
+    """255 where neighbours in a row of the glance differ more than echoes do: large letters, frames, scales."""
+    beside = np.ones((1, 3), np.uint8)
+    return above(cv2.subtract(cv2.dilate(glance.grey, beside), cv2.erode(glance.grey, beside)), SOFT_GREY)
 
 
 def _hull(echoes: Mask) -> Mask:

@@ -169,7 +169,11 @@ def _check(rows: list[StillRow], path: Path) -> None:
         if part_of.setdefault(row.subject, row.part) != row.part:
             both = " and ".join(f"'{part}'" for part in (part_of[row.subject], row.part))
             raise TrainingError(f"'{path}': patient '{row.subject}' is in {both}: every patient belongs to one part")
-    if missing := [row.file for row in rows if not row.file.is_file()]:
+    try:
+        missing = [row.file for row in rows if not row.file.is_file()]
+    except OSError as error:  # a name that is too long for a file
+        raise TrainingError(f"'{path}' names an image that cannot be: {error}") from error
+    if missing:
         raise TrainingError(
             f"'{path}': {len(missing)} of {len(rows)} images are missing, first '{missing[0]}': add the files, or take "
             "their lines out"

@@ -53,6 +53,8 @@ class FileDevice:
                 if video is None:
                     found = "only sound" if sound is not None else "neither images nor sound"
                     raise SourceError(f"file '{self._path}': expected a video, got {found}")
+                if video.codec_context is None:
+                    raise SourceError(f"file '{self._path}': its video is in a coding that FFmpeg does not know")
                 fps = float(video.average_rate or video.guessed_rate or 0)
                 rate_hz = 0 if sound is None else sound.rate
                 notes = {"codec": video.codec_context.name, "pixel_format": video.codec_context.pix_fmt or "unknown"}

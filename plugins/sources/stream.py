@@ -92,7 +92,7 @@ class StreamDevice:
         """Wait a few seconds for the sender and its first picture. See ``contracts.Device.open``."""
         container = self._connect()
         video, sound = next(iter(container.streams.video), None), next(iter(container.streams.audio), None)
-        if video is None:
+        if video is None or video.codec_context is None:  # in a coding that FFmpeg does not know
             container.close()
             self.close()
             raise SourceError(f"stream '{self._address.name}': expected video, got {'only sound' if sound else 'none'}")
