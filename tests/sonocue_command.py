@@ -56,3 +56,13 @@ def wait_for_frames(recordings: Path, at_least: int) -> None:
                 return
         time.sleep(0.02)  # the other process writes a file: there is nothing else to wait on
     raise AssertionError(f"no session with {at_least} frames appeared in {recordings}")
+
+
+def wait_for_event(recordings: Path, event: str) -> None:
+    """Until the timeline of a session that is being recorded by another process tells of an event."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        if any(f'"{event}"' in timeline.read_text() for timeline in recordings.glob("*.partial/timeline.jsonl")):
+            return
+        time.sleep(0.01)  # the other process writes a file: there is nothing else to wait on
+    raise AssertionError(f"no event '{event}' in {recordings}")

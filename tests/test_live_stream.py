@@ -15,7 +15,7 @@ from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.speech import speech_segments
 from tests.loopback import free_port, wait_for_listener
-from tests.sonocue_command import finish, start_sonocue, summary_of, wait_for_frames
+from tests.sonocue_command import finish, start_sonocue, summary_of, wait_for_event, wait_for_frames
 
 FRAMES = 369
 
@@ -100,8 +100,8 @@ def test_stream_and_microphone_are_recorded_whole_and_replay(
         assert player.wait(60) == 0
         _, complaints = sender.communicate(timeout=60)
         assert sender.returncode == 0, complaints
-        wait_for_frames(tmp_path / "recordings", at_least=FRAMES)
-        live.send_signal(signal.SIGTERM)  # by itself it would wait for a sender that comes back
+        wait_for_event(tmp_path / "recordings", "source lost")
+        live.send_signal(signal.SIGINT)  # it would wait for the sender to come back
         status, out, err = finish(live)
     finally:
         sender.kill()

@@ -24,7 +24,7 @@ from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.snapshot import Snapshot
 from tests.loopback import free_port, wait_for_listener
-from tests.sonocue_command import finish, start_sonocue, wait_for_frames
+from tests.sonocue_command import finish, start_sonocue, wait_for_event, wait_for_frames
 
 DEADLINE_S = 30.0
 RETURN_S = 2.0
@@ -143,11 +143,10 @@ def test_a_sound_server_that_is_stopped_and_started_again_is_heard_again(
         try:
             wait_for_frames(tmp_path / "recordings", at_least=30)
             server("stop")
-            timeline = next((tmp_path / "recordings").glob("*.partial")) / "timeline.jsonl"
-            told("source lost", timeline)
+            wait_for_event(tmp_path / "recordings", "source lost")
             server("start")
             returned_s = time.monotonic()
-            told("source back", timeline)
+            wait_for_event(tmp_path / "recordings", "source back")
             took_s = time.monotonic() - returned_s
             live.send_signal(signal.SIGINT)
             status, out, err = finish(live)
@@ -188,10 +187,3 @@ def wait_until_connected(port: int) -> None:
             return
         time.sleep(0.005)  # the system makes the connection: there is nothing else to wait on
     raise AssertionError(f"nobody called port {port}")
-
-
-def told(event: str, timeline: Path) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while f'"{event}"' not in timeline.read_text():
-        assert time.monotonic() < deadline, f"no event '{event}'"
-        time.sleep(0.01)  # the other process writes a file: there is nothing else to wait on
