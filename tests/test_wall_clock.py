@@ -23,6 +23,7 @@ WALL_CALLS = {("time", name) for name in ("time", "time_ns", "localtime", "gmtim
 WALL_CLOCKS = {"CLOCK_REALTIME", "CLOCK_TAI"}
 MAY_ASK = {
     "assistant/session/writer.py": "the session's one anchor, and its name",
+    "assistant/run_privacy.py": "when everybody agreed",
     "ui/stills.py": "a file's name",
     "plugins/publishers/openigtlink.py": "OpenIGTLink's own anchor: its messages carry wall time",
 }
