@@ -292,14 +292,16 @@ class WithoutCards(RunState):
 class OfTheNewestFrame(RunState):
     """A wrong frame: guidance is taken for that of the image that stands when it is ready."""
 
-    def guidance_ready(self, guidance: Guidance, previous: Guidance | None) -> None:
+    def guidance_ready(
+        self, guidance: Guidance, previous: Guidance | None, of: Frame | None = None, *, frozen: bool = False
+    ) -> None:
         frame = self._frame
         assert frame is not None
         newest = Guidance(
             frame.index, frame.captured_ns, frame.stream, self._scene, guidance.ready_ns, guidance.probabilities,
             guidance.decision, None, guidance.gaze_rect_px, guidance.model_id,
         )  # fmt: skip
-        super().guidance_ready(newest, previous)
+        super().guidance_ready(newest, previous, of, frozen=frozen)
 
 
 @pytest.mark.parametrize(
