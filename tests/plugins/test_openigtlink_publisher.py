@@ -165,7 +165,7 @@ def film(tmp_path_factory) -> Path:
 
 def start_run(film: Path, port: int, model: Path, folder: Path) -> subprocess.Popen[str]:
     return start_sonocue(
-        "live", "--source", f"file:{film}", "--model", model, "--headless", "--json", "--no-record",
+        "live", "--source", f"file:{film}", "--model", model, "--headless", "--json", "--no-record", "--mask", "off",
         "--publish", f"openigtlink:{port}", "--decisions", folder / "decisions.jsonl", folder=folder,
     )  # fmt: skip
 
