@@ -17,9 +17,10 @@ import numpy as np
 
 from assistant.admission_record import remember, was_admitted
 from assistant.bundle import load_arrays
-from assistant.contracts import Backend, Float32Array, ModelBundle, Precision
+from assistant.contracts import Float32Array
 from assistant.errors import BackendError, ModelError, PluginError
 from assistant.metrics import correlation
+from assistant.model_contracts import Backend, ModelBundle, Precision
 from assistant.network_check import check_network
 from assistant.plugin_loader import load_plugin
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.cache_folder import cache_folder
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.processor import processor_identity
 
 if TYPE_CHECKING:

@@ -29,8 +29,9 @@ from assistant.bench_network import Ceiling, ceilings, gmac_of
 from assistant.bundle import load_arrays, read_bundle
 from assistant.cache_folder import VARIABLE, cache_folder
 from assistant.clock import MonotonicClock
-from assistant.contracts import Float32Array, Frame, ModelBundle, Preprocessing
+from assistant.contracts import Float32Array, Frame
 from assistant.errors import EndOfStream, SonocueError
+from assistant.model_contracts import ModelBundle, Preprocessing
 from assistant.plugin_loader import load_plugin, plugin_names
 from assistant.preprocess import Preprocessor
 from assistant.processor import processor_identity

@@ -24,8 +24,8 @@ from assistant.admission import create_backend
 from assistant.bench_inference import reference_folder, references
 from assistant.bundle import default_model_path, load_arrays, read_bundle, write_bundle
 from assistant.config import load_config
-from assistant.contracts import ModelBundle
 from assistant.errors import ConfigError
+from assistant.model_contracts import ModelBundle
 from assistant.processor import processor_identity
 
 _MOST_TIMES_BARE, _MOST_P99_MS, _LEAST_GUIDED = 1.5, 66.0, 0.95

@@ -27,8 +27,9 @@ from assistant.bench_live import LiveBench
 from assistant.bundle import read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import load_config
-from assistant.contracts import Backend, DeviceInfo, Frame, Guidance, ModelBundle
+from assistant.contracts import DeviceInfo, Frame, Guidance
 from assistant.errors import ConfigError, EndOfStream, SonocueError
+from assistant.model_contracts import Backend, ModelBundle
 from assistant.open_sources import create_device
 from assistant.pipeline import start_run
 from assistant.plugin_loader import load_plugin

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from assistant.contracts import ModelBundle, Precision, Preprocessing
 from assistant.errors import ModelError
+from assistant.model_contracts import ModelBundle, Precision, Preprocessing
 
 _SIDE_PX = 224
 _ALONG = 28

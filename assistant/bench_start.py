@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.contracts import Precision
+from assistant.model_contracts import Precision
 
 
 def main() -> None:

@@ -43,8 +43,9 @@ from assistant.bundle_metadata import (
     SonocueBlock,
     network_data_format,
 )
-from assistant.contracts import Familiarity, Float32Array, ModelBundle, Origin, Precision, Preprocessing
+from assistant.contracts import Float32Array, Origin
 from assistant.errors import ModelError
+from assistant.model_contracts import Familiarity, ModelBundle, Precision, Preprocessing
 
 METADATA = "configs/metadata.json"
 GOLDEN = "golden/golden.npz"

@@ -11,8 +11,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from assistant.contracts import Familiarity, Origin, Preprocessing
+from assistant.contracts import Origin
 from assistant.in_distribution import feature_count
+from assistant.model_contracts import Familiarity, Preprocessing
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

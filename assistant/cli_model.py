@@ -25,7 +25,8 @@ from assistant.plugin_loader import load_plugin
 
 if TYPE_CHECKING:
     from assistant.admission import AdmittedEngine
-    from assistant.contracts import Frame, ModelBundle
+    from assistant.contracts import Frame
+    from assistant.model_contracts import ModelBundle
 
 app = typer.Typer(help="Look at models, check them, run them over files, import published ones.", no_args_is_help=True)
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from assistant.contracts import Abstention, Decision, Float32Array, ModelBundle
+from assistant.contracts import Abstention, Decision, Float32Array
+from assistant.model_contracts import ModelBundle
 
 TIME_CONSTANT_NS = 100_000_000
 """Of the temporal filter: a plane that appears is past half of its final probability after 0.07 s."""

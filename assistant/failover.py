@@ -16,8 +16,9 @@ from typing import TypeVar
 import numpy as np
 
 from assistant.admission import AdmittedEngine, admit, candidates, no_engine, refusal
-from assistant.contracts import Clock, Float32Array, ModelBundle
+from assistant.contracts import Clock, Float32Array
 from assistant.errors import BackendError, ModelError, PluginError
+from assistant.model_contracts import ModelBundle
 
 T = TypeVar("T")
 

@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from assistant.contracts import Familiarity, Float32Array, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.decision import TemporalFilter
+from assistant.model_contracts import Familiarity
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from assistant.contracts import Abstention, Clock, Float32Array, Frame, Guidance, ModelBundle, TimelineEvent
+from assistant.contracts import Abstention, Clock, Float32Array, Frame, Guidance, TimelineEvent
 from assistant.decision import Decider, decide, probabilities
 from assistant.in_distribution import FamiliarityWatch
 from assistant.latency import LatencyLog
+from assistant.model_contracts import ModelBundle
 from assistant.motion import FAST, MotionMeter
 from assistant.preprocess import Preprocessor
 from assistant.screen_mode import ScreenReading, ScreenWatch

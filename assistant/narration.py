@@ -16,7 +16,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from assistant.contracts import AudioBlock, Float32Array, Frame, ModelBundle
+from assistant.contracts import AudioBlock, Float32Array, Frame
+from assistant.model_contracts import ModelBundle
 from assistant.preprocess import Preprocessor
 from assistant.speech import HOP_SAMPLES, SPEECH_BEGINS, SPEECH_RATE_HZ, WINDOW_SAMPLES, log_mel, speech_probabilities
 

@@ -10,8 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from assistant.contracts import ModelBundle
 from assistant.errors import ModelError
+from assistant.model_contracts import ModelBundle
 
 _SHAPE_BYTES = 1024
 """Constants up to this size may be shapes that layers are told."""

@@ -20,7 +20,7 @@ from assistant.bundle import default_model_path, model_path, read_bundle
 from assistant.checklist_file import load_checklist
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import Clock, DeviceInfo, ModelBundle, TimelineEvent
+from assistant.contracts import Clock, DeviceInfo, TimelineEvent
 from assistant.errors import ConfigError
 from assistant.examination import Examination
 from assistant.failover import HANG_S, LOCKSTEP_HANG_S, Replacement, SupervisedEngine
@@ -38,6 +38,7 @@ from assistant.loops import (
     infer_newest,
     run_lockstep,
 )
+from assistant.model_contracts import ModelBundle
 from assistant.narration import NarrationAgreement
 from assistant.open_sources import open_sources
 from assistant.plane_stills import StillKeeper

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from assistant.contracts import Float32Array, Preprocessing, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
+from assistant.model_contracts import Preprocessing
 
 
 def crop_rect_px(spec: Preprocessing, height: int, width: int) -> tuple[int, int, int, int]:

@@ -19,8 +19,9 @@ import numpy as np
 
 from assistant.bundle import load_arrays, write_bundle
 from assistant.class_list import load_class_list
-from assistant.contracts import Float32Array, ModelBundle, Preprocessing
+from assistant.contracts import Float32Array
 from assistant.errors import ModelError
+from assistant.model_contracts import ModelBundle, Preprocessing
 from assistant.plugin_loader import missing_package
 
 PUBLISHED_ORDER = (

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.bundle import read_bundle
-from assistant.contracts import Clock, Frame, Guidance, ModelBundle, TimelineEvent
+from assistant.contracts import Clock, Frame, Guidance, TimelineEvent
 from assistant.errors import ConfigError
 from assistant.loops import Step
+from assistant.model_contracts import ModelBundle
 
 LEAST_GUIDED_SHARE = 0.5
 """Of the frames that came: with less than every second one guided, guidance stays behind the hand."""

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from assistant.bundle import read_bundle, set_familiarity
 from trainer.config import load_config
-from trainer.data import PREPARED, labelled_of, load_dataset
+from trainer.data import PREPARED, load_dataset
 from trainer.familiarity import measure_familiarity
+from trainer.labelled import labelled_of
 
 
 def main() -> int:

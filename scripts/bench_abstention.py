@@ -26,10 +26,11 @@ import numpy.typing as npt
 
 from assistant.bundle import default_model_path, read_bundle
 from assistant.clock import MonotonicClock
-from assistant.contracts import Float32Array, ModelBundle, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.decision import probabilities
 from assistant.failover import LOCKSTEP_HANG_S, SupervisedEngine
 from assistant.in_distribution import distance, features, fit
+from assistant.model_contracts import ModelBundle
 from assistant.preprocess import Preprocessor
 from assistant.processor import processor_name
 from assistant.screen_layout import glance_at

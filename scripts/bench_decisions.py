@@ -29,11 +29,12 @@ from assistant import decision
 from assistant.bundle import model_path, read_bundle
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import Abstention, Decision, Frame, Guidance, ModelBundle
+from assistant.contracts import Abstention, Decision, Frame, Guidance
 from assistant.decision import Decider, decide, probabilities
 from assistant.examination import BestFrame, Examination
 from assistant.failover import LOCKSTEP_HANG_S, SupervisedEngine
 from assistant.in_distribution import distance, features
+from assistant.model_contracts import ModelBundle
 from assistant.motion import FAST, MotionMeter
 from assistant.preprocess import Preprocessor
 from assistant.processor import processor_name

@@ -43,8 +43,8 @@ def replay_screens(folder: Path, session: Path | None = None) -> list[Path]:
     from PyQt6.QtWidgets import QApplication
 
     from assistant.class_list import load_class_list
+    from ui.keys import KeyHelp
     from ui.replay.dialogs import PlaneDialog
-    from ui.replay.keys import ReplayHelp
     from ui.replay.window import ReplayWindow
     from ui.stills import save_png
 
@@ -83,10 +83,10 @@ def replay_screens(folder: Path, session: Path | None = None) -> list[Path]:
         player.seek(330)
         until(lambda: player.moment.position == 330)
         keep("replay.png")
-        window.findChild(ReplayHelp).show()
+        window.findChild(KeyHelp).show()
         until(lambda: True)
         keep("replay-keys.png")
-        window.findChild(ReplayHelp).hide()
+        window.findChild(KeyHelp).hide()
         dialog = PlaneDialog(class_list, "transventricular brain", "105 frames", window)
         dialog.show()
         until(lambda: True)

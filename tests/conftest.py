@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from assistant.bundle import write_bundle
-from assistant.contracts import ModelBundle, Preprocessing
+from assistant.model_contracts import ModelBundle, Preprocessing
 
 # Seeds are fixed: a property that holds here today holds tomorrow.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.speech import speech_segments

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session
 from assistant.speech import speech_segments

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from assistant.config import RunConfig
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.session.reader import SessionReader
 from assistant.session.verify import verify_session

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from assistant.config import RunConfig
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.session.reader import SessionReader
 

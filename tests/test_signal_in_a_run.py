@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from assistant.config import RunConfig
-from assistant.contracts import ModelBundle, UInt8Array
+from assistant.contracts import UInt8Array
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.session.reader import SessionReader
 

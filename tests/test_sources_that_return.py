@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from assistant.config import RunConfig
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.run import Run
 from assistant.session.reader import SessionReader

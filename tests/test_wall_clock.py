@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from assistant.session.reader import SessionReader
 from tests.sonocue_command import run_sonocue
 

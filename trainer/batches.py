@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from trainer.config import TrainConfig
-from trainer.data import Dataset, Int64Array, LabelledFrames, clips, draw_balanced, speech_of
+from trainer.data import Dataset, Int64Array, clips, speech_of
 from trainer.encoders import network_input
+from trainer.labelled import LabelledFrames, draw_balanced
 from trainer.pairs import HARD_POSITIVE_S, Windows, batches, relations
 from trainer.recordings import Recording
 

@@ -29,8 +29,9 @@ from trainer.bench_scans import make_scans
 from trainer.collection import is_prepared
 from trainer.compute import Joint, one_process
 from trainer.config import TrainConfig
-from trainer.data import Dataset, labelled_of, load_dataset, speech_windows
+from trainer.data import Dataset, load_dataset, speech_windows
 from trainer.encoders import AveragedCopy, GuidanceNetwork, VideoSpeech, channels_last
+from trainer.labelled import labelled_of
 from trainer.losses import admissible_nll, gaze_kl
 from trainer.objective import Batch, Objective
 from trainer.pairs import Relation

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from assistant.bundle import read_metadata
 from assistant.bundle_metadata import SonocueBlock
-from assistant.contracts import Preprocessing, UInt8Array
+from assistant.contracts import UInt8Array
 from assistant.errors import TrainingError
+from assistant.model_contracts import Preprocessing
 from trainer.augment import augment_images, draw_motion
 from trainer.checkpoint import Checkpoint, made_from
 from trainer.compute import one_process

@@ -22,7 +22,8 @@ import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from monai.networks.nets import ResNet, SEResNext50
 from torch import Tensor, nn
 
-from assistant.contracts import Preprocessing, UInt8Array
+from assistant.contracts import UInt8Array
+from assistant.model_contracts import Preprocessing
 from assistant.preprocess import normalised
 from assistant.speech import N_MELS
 from trainer.config import EncoderConfig

@@ -16,12 +16,14 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from assistant import metrics
-from assistant.contracts import Float32Array, Preprocessing, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
+from assistant.model_contracts import Preprocessing
 from trainer.config import TrainConfig
-from trainer.data import BoolArray, Dataset, LabelledFrames, labelled_of, untold
+from trainer.data import BoolArray, Dataset
 from trainer.encoders import GuidanceNetwork, channels_last, network_input
+from trainer.labelled import LabelledFrames, labelled_of, untold
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import load_weights, write_json
 from trainer.splits import evenly

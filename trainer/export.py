@@ -19,14 +19,16 @@ from torch import nn
 from assistant import metrics
 from assistant.admission import LEAST_GAZE_CORRELATION, LEAST_SAME_PLANE
 from assistant.bundle import SPEECH_ENCODER, SYMMETRIC, VIDEO_ENCODER, write_bundle
-from assistant.contracts import Float32Array, ModelBundle, Precision
+from assistant.contracts import Float32Array
 from assistant.decision import probabilities
 from assistant.errors import TrainingError
+from assistant.model_contracts import ModelBundle, Precision
 from trainer.config import TrainConfig
-from trainer.data import Dataset, LabelledFrames, draw_balanced, labelled_of
+from trainer.data import Dataset
 from trainer.encoders import GuidanceNetwork, VideoSpeech, network_input
 from trainer.evaluate import Evaluation, load_network
 from trainer.familiarity import measure_familiarity
+from trainer.labelled import LabelledFrames, draw_balanced, labelled_of
 from trainer.model_card import model_card
 from trainer.onnx_files import run_onnx, to_onnx
 from trainer.quantise import Loss, Quantiser, relative_error, search

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.contracts import Familiarity, Float32Array, Preprocessing, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.in_distribution import features, fit
+from assistant.model_contracts import Familiarity, Preprocessing
 from trainer.encoders import network_input
 from trainer.onnx_files import run_onnx
 

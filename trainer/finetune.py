@@ -22,9 +22,10 @@ from trainer.augment import augment_images, draw_motion, move_maps
 from trainer.checkpoint import Checkpoint, made_from
 from trainer.compute import Joint, normalise_jointly, one_process
 from trainer.config import TrainConfig
-from trainer.data import BoolArray, Dataset, LabelledFrames, draw_balanced, labelled_of, share_of, untold
+from trainer.data import BoolArray, Dataset
 from trainer.encoders import AveragedCopy, GuidanceNetwork, channels_last, network_input
 from trainer.evaluate import predict
+from trainer.labelled import LabelledFrames, draw_balanced, labelled_of, share_of, untold
 from trainer.losses import admissible_nll, gaze_kl
 from trainer.recordings import UNLABELLED
 from trainer.run_folder import TEACHER, WEIGHTS, History, load_weights, save_history, save_weights

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.contracts import Preprocessing, UInt8Array
+from assistant.contracts import UInt8Array
+from assistant.model_contracts import Preprocessing
 from assistant.preprocess import Preprocessor, crop_rect_px
 from trainer.burned_in import Rejection, clean
 from trainer.config import DataConfig

@@ -14,11 +14,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from assistant.contracts import Float32Array, Preprocessing, UInt8Array
+from assistant.contracts import Float32Array, UInt8Array
 from assistant.metrics import confusion_matrix, plane_scores
+from assistant.model_contracts import Preprocessing
 from trainer.config import TrainConfig
-from trainer.data import Dataset, labelled_of, share_of
+from trainer.data import Dataset
 from trainer.encoders import ResidualEncoder, channels_last, image_encoder, network_input
+from trainer.labelled import labelled_of, share_of
 from trainer.run_folder import load_weights
 from trainer.splits import evenly
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.bundle import SYMMETRIC, write_bundle
-from assistant.contracts import Float32Array, Preprocessing
+from assistant.contracts import Float32Array
+from assistant.model_contracts import Preprocessing
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in training; torch's threads must not spin beside others
 

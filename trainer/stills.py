@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.class_list import ClassList
-from assistant.contracts import Preprocessing, UInt8Array
+from assistant.contracts import UInt8Array
 from assistant.errors import TrainingError
+from assistant.model_contracts import Preprocessing
 from assistant.preprocess import Preprocessor
 from trainer.burned_in import Rejection, clean
 from trainer.config import DataConfig, TrainConfig

@@ -17,8 +17,9 @@ import numpy as np
 from av.error import FFmpegError
 
 from assistant.clock import MonotonicClock
-from assistant.contracts import Abstention, Float32Array, Frame, Preprocessing
+from assistant.contracts import Abstention, Float32Array, Frame
 from assistant.errors import EndOfStream, SourceError
+from assistant.model_contracts import Preprocessing
 from assistant.plugin_loader import load_plugin
 from assistant.preprocess import Preprocessor
 from assistant.screen_layout import glance_at

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from assistant.admission import AdmittedEngine
-from assistant.contracts import Decision, Float32Array, ModelBundle
+from assistant.contracts import Decision, Float32Array
 from assistant.decision import decide, probabilities
 from assistant.errors import BackendError
+from assistant.model_contracts import ModelBundle
 from assistant.offline.inputs import Batch
 
 Row = Mapping[str, Any]

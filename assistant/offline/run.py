@@ -18,8 +18,8 @@ from typing import TypeVar
 import numpy as np
 
 from assistant.admission import AdmittedEngine, load_engine
-from assistant.contracts import Backend, ModelBundle
 from assistant.errors import BackendError, SonocueError
+from assistant.model_contracts import Backend, ModelBundle
 from assistant.offline.inputs import Batch, batches
 from assistant.offline.rows import Row, rows_of
 

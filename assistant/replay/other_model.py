@@ -15,8 +15,9 @@ from typing import TextIO
 
 from assistant.bundle import default_model_path, read_bundle
 from assistant.config import RunConfig
-from assistant.contracts import Guidance, ModelBundle, TimelineEvent
+from assistant.contracts import Guidance, TimelineEvent
 from assistant.errors import SonocueError
+from assistant.model_contracts import ModelBundle
 from assistant.replay.recording import Recording
 from assistant.replay.timeline_index import TimelineIndex
 from assistant.session.manifest import MANIFEST_NAME, file_sha256

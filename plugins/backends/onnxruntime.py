@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from assistant.contracts import Float32Array, ModelBundle, Precision
+from assistant.contracts import Float32Array
 from assistant.errors import BackendError
+from assistant.model_contracts import ModelBundle, Precision
 
 _SUFFIX = "ExecutionProvider"
 _CPU = "CPUExecutionProvider"

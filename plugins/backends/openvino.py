@@ -21,9 +21,10 @@ from openvino.frontend import (
     OpValidationFailure,
 )
 
-from assistant.contracts import Float32Array, ModelBundle, Precision
+from assistant.contracts import Float32Array
 from assistant.errors import BackendError
 from assistant.kept_files import file_digest, keep, key_of, read_kept
+from assistant.model_contracts import ModelBundle, Precision
 from assistant.processor import processor_identity
 
 # Its readers' errors share no class of their own with the runtime's.

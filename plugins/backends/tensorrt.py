@@ -17,9 +17,10 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from assistant.contracts import Float32Array, ModelBundle, Precision
+from assistant.contracts import Float32Array
 from assistant.errors import BackendError
 from assistant.kept_files import file_digest, keep, key_of, read_kept
+from assistant.model_contracts import ModelBundle, Precision
 from assistant.plugin_loader import missing_package
 
 LARGEST_BATCH = 32

@@ -9,12 +9,13 @@ import pytest
 
 from assistant.bundle import METADATA, default_model_path, read_bundle, set_familiarity
 from assistant.clock import MonotonicClock
-from assistant.contracts import Abstention, Familiarity, Frame, ModelBundle, UInt8Array
+from assistant.contracts import Abstention, Frame, UInt8Array
 from assistant.errors import ModelError
 from assistant.failover import SupervisedEngine
 from assistant.in_distribution import FamiliarityWatch, distance, feature_count, features, fit, image_statistics
 from assistant.inference import InferenceStep
 from assistant.latency import LatencyLog
+from assistant.model_contracts import Familiarity, ModelBundle
 from assistant.motion import APART_NS, FAST, MotionMeter
 
 MS = 1_000_000

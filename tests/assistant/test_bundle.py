@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from assistant.bundle import default_model_path, load_arrays, model_path, read_bundle, read_metadata, write_bundle
-from assistant.contracts import Preprocessing
 from assistant.errors import ModelError
+from assistant.model_contracts import Preprocessing
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.contracts import Abstention, ModelBundle, Preprocessing
+from assistant.contracts import Abstention
 from assistant.decision import KEEP_SHARE, TIME_CONSTANT_NS, Decider, TemporalFilter, decide, probabilities
+from assistant.model_contracts import ModelBundle, Preprocessing
 
 BUNDLE = ModelBundle(
     path=Path("model"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from assistant.bundle import write_bundle
-from assistant.contracts import Preprocessing
+from assistant.model_contracts import Preprocessing
 from assistant.processor import processor_name
 
 onnx = pytest.importorskip("onnx", reason="the extra 'live' (onnx) is not installed")

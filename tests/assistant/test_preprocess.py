@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.contracts import Preprocessing
+from assistant.model_contracts import Preprocessing
 from assistant.preprocess import Preprocessor, normalised
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)

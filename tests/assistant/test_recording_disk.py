@@ -15,8 +15,9 @@ import pytest
 from assistant import recording
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.contracts import AudioBlock, DeviceInfo, ModelBundle
+from assistant.contracts import AudioBlock, DeviceInfo
 from assistant.errors import SessionError
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.recording import Recorder
 from assistant.run import Run

@@ -12,8 +12,8 @@ import pytest
 
 from assistant.admission import compare, load_engine
 from assistant.bundle import load_arrays
-from assistant.contracts import Backend
 from assistant.errors import BackendError, PluginError
+from assistant.model_contracts import Backend
 from assistant.plugin_loader import load_plugin, plugin_names
 
 BACKENDS = plugin_names("sonocue.backends")

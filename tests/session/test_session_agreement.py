@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from assistant.config import RunConfig
-from assistant.contracts import ModelBundle
 from assistant.decision_log import DecisionLog
 from assistant.errors import ConfigError
+from assistant.model_contracts import ModelBundle
 from assistant.pipeline import start_run
 from assistant.session.agreement import ReplayAgreement, guided_frames
 from assistant.session.reader import SessionReader

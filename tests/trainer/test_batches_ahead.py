@@ -11,8 +11,9 @@ from assistant.errors import TrainingError
 from tests.trainer.drawn import CLASSES, config, recording
 from trainer.batches import frame_batches, pair_batches
 from trainer.batches_ahead import DEPTH, batches_ahead
-from trainer.data import assemble, labelled_of, speech_windows
+from trainer.data import assemble, speech_windows
 from trainer.encoders import network_input
+from trainer.labelled import labelled_of
 from trainer.pairs import batches
 
 

@@ -10,17 +10,9 @@ from assistant.class_list import load_class_list
 from assistant.errors import ConfigError, SonocueError, TrainingError
 from assistant.session.reader import SessionReader
 from trainer.config import DataConfig, TrainConfig, load_config
-from trainer.data import (
-    assemble,
-    clips,
-    draw_balanced,
-    labelled_frames,
-    load_dataset,
-    speech_of,
-    speech_windows,
-    true_relevance,
-)
+from trainer.data import assemble, clips, load_dataset, speech_of, speech_windows, true_relevance
 from trainer.finetune import finetune
+from trainer.labelled import draw_balanced, labelled_frames
 from trainer.prepare import prepare
 from trainer.pretrain import pretrain
 from trainer.recordings import read_session

@@ -10,10 +10,11 @@ import torch
 from assistant.bundle import write_bundle
 from assistant.errors import TrainingError
 from trainer.config import load_config
-from trainer.data import labelled_of, load_dataset
+from trainer.data import load_dataset
 from trainer.distill import distill, load_teacher
 from trainer.evaluate import load_network, predict
 from trainer.finetune import finetune
+from trainer.labelled import labelled_of
 from trainer.losses import distillation_kl
 from trainer.recordings import UNLABELLED
 

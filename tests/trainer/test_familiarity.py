@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from assistant.contracts import ModelBundle
 from assistant.in_distribution import distance, features
+from assistant.model_contracts import ModelBundle
 from trainer.familiarity import LEAST_FRAMES, measure_familiarity
 from trainer.onnx_files import run_onnx
 

@@ -10,7 +10,8 @@ from assistant.class_list import load_class_list
 from assistant.errors import TrainingError
 from tests.trainer.media import RATE_HZ, grey_steps, write_dicom, write_video
 from trainer.config import DataConfig, TrainConfig
-from trainer.data import labelled_frames, load_dataset, speech_windows
+from trainer.data import load_dataset, speech_windows
+from trainer.labelled import labelled_frames
 from trainer.prepare import prepare
 
 CONFIG = DataConfig(paint_out=False, height_px=32, width_px=32)

@@ -15,10 +15,11 @@ from assistant.class_list import load_class_list
 from assistant.errors import TrainingError
 from tests.trainer.drawn import CLASSES, config, recording
 from trainer.config import DataConfig
-from trainer.data import assemble, labelled_of
+from trainer.data import assemble
 from trainer.encoders import network_input
 from trainer.evaluate import evaluate, load_network
 from trainer.finetune import finetune
+from trainer.labelled import labelled_of
 from trainer.splits import Split
 from trainer.still_tables import read_still_table
 from trainer.stills import Stills, load_stills, read_still, split_stills

@@ -7,7 +7,8 @@ import pytest
 
 from assistant.errors import TrainingError
 from tests.trainer.drawn import CLASSES, config, recording
-from trainer.data import assemble, share_of
+from trainer.data import assemble
+from trainer.labelled import share_of
 from trainer.probe import probe
 from trainer.run_folder import write_json
 from trainer.table import FULL, ROWS, make_table, restore, with_changes
