@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from assistant.errors import SonocueError
-from tests.fuzzing.targets import TARGETS, check_line
+from tests.fuzzing.target import check_line
+from tests.fuzzing.targets import TARGETS
 
 HANG_S = 10
 MEMORY_BYTES = 3 << 30

@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,37 +16,27 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
-    QWidget,
 )
 
 from assistant.clock import MonotonicClock
 from assistant.config import RunConfig
-from assistant.errors import SonocueError
 from assistant.found_devices import Found, FoundDevice
 from assistant.session.writer import SessionHeader, SessionWriter
-from assistant.source_preview import SourcePreview
 from tests.ui.conftest import ARTEFACTS, discard
 from tests.ui.scripted_run import frame_of, sector_image
 from ui import previews
 from ui.recent_sessions import recent_sessions
-from ui.remembered import FILE_NAME, Remembered, config_folder, recall, remember
+from ui.remembered import FILE_NAME, Remembered, recall, remember
 from ui.source_tile import SourceTile
-from ui.start_choices import SCANNER, SCREEN, STEERED, Surroundings, preview_of, run_settings, spec_of
+from ui.start_choices import SCANNER, SCREEN, STEERED, Surroundings, spec_of
 from ui.start_page import StartPage
-from ui.start_words import how_it_ended, plain_problem, session_line
+from ui.start_words import session_line
 
 MICROPHONES = Found(
     (FoundDevice("sounddevice:Desk", "ALSA", is_default=True), FoundDevice("sounddevice:Head", "ALSA")), ()
 )
 NOTHING = Surroundings(Found((), ()), Found((), ()), (), ())
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Nothing of the user's is read or written."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 @pytest.fixture
@@ -227,23 +216,6 @@ def test_a_name_is_no_pseudonym(open_page):
     assert page.started_with == []
 
 
-def test_problems_are_said_in_plain_words():
-    assert "--consent" not in plain_problem(SonocueError("'stream:x' hears everybody: add --consent when all agreed"))
-    assert plain_problem(SonocueError("the disk is on fire")) == "the disk is on fire"
-
-
-def test_what_somebody_types_becomes_a_source(tmp_path):
-    for name in ("scan.mp4", "scan.DCM", "track.igs.mha"):
-        (tmp_path / name).touch()
-    assert spec_of(f" {tmp_path / 'scan.mp4'} ") == f"file:{tmp_path / 'scan.mp4'}"
-    assert spec_of(str(tmp_path / "scan.DCM")).startswith("dicom:")
-    assert spec_of(str(tmp_path / "track.igs.mha")).startswith("tracked:")
-    assert spec_of(str(tmp_path)) == f"session:{tmp_path}"
-    assert spec_of("rtsp://host/live") == "stream:rtsp://host/live"
-    assert spec_of("phantom:7") == "phantom:7"
-    assert preview_of("stream:rtsp://host/live") is None, "nothing is opened to be looked at from outside"
-
-
 def test_a_file_is_chosen_in_a_dialog(open_page, tmp_path, monkeypatch):
     film = tmp_path / "scan.mp4"
     film.touch()
@@ -301,44 +273,6 @@ def test_choices_are_remembered_without_anything_of_a_patient(open_page, tmp_pat
     assert not again.form.consent.isChecked()
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["file:/scans/Mary Tanaka.mp4", "session:recordings/x", "stream:rtsp://doctor:secret@host/live", "dicom:x"],
-)
-def test_names_of_files_and_passwords_are_not_kept(source):
-    remember(Remembered(source=source))
-    assert recall().source == ""
-
-
-def test_odd_words_are_kept_as_they_are():
-    odd = Remembered(source="screen:800x600+1+2", microphone='sounddevice:Mikro "Ä" \\ \n\t€😀', model="C:\\models")
-    remember(odd)
-    assert recall() == odd
-
-
-@pytest.mark.parametrize(
-    "content", [b"source = ", b"\xff\xfe", b"source = 7\nnew = 'x'\n", b"x" * 20_000, b"[source]\na=1"]
-)
-def test_a_file_that_is_damaged_or_newer_is_no_obstacle(content):
-    folder = config_folder()
-    folder.mkdir(parents=True)
-    (folder / FILE_NAME).write_bytes(content)
-    assert recall() == Remembered()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
-    (tmp_path / "config").mkdir(mode=0o500)
-    remember(Remembered(heatmap="off"))
-    assert recall() == Remembered()
-
-
-def test_a_folder_that_is_a_file_is_no_obstacle(tmp_path):
-    (tmp_path / "config").write_text("a file")
-    remember(Remembered(heatmap="off"))
-    assert recall() == Remembered()
-
-
 # The last sessions --------------------------------------------------------------------------------------------------
 
 
@@ -379,16 +313,6 @@ def test_without_sessions_the_list_says_so_and_opens_nothing(open_page, tmp_path
     assert page.sessions.item(0).text() == "None yet"
     page.replay(page.sessions.item(0))
     assert page.started_with == []
-
-
-def test_how_a_run_ended_is_said():
-    usual = {"faults": [], "session": "recordings/x", "recorded": 1200, "lost": 0}
-    assert how_it_ended(usual)[1] == "info"
-    assert "recordings/x" in how_it_ended(usual)[0]
-    words, severity = how_it_ended(usual | {"faults": ["video stopped: the cable"]})
-    assert severity == "caution"
-    assert "the cable" in words
-    assert "nothing was recorded" in how_it_ended(usual | {"session": None})[0]
 
 
 def test_a_session_without_a_date_is_shown_by_its_folder(tmp_path):
@@ -432,20 +356,6 @@ def test_a_typed_file_is_looked_at(open_page, data_dir, qtbot):
     assert "25 fps" in page.tiles[-1].accessibleDescription()
 
 
-def test_a_preview_opens_nothing_that_hears(sound_server):
-    look = SourcePreview("sounddevice:")
-    assert look.wait(10.0)
-    assert "--consent" in look.problem
-    assert look.newest is None
-
-
-@pytest.mark.parametrize(("source", "words"), [("nonsense:1", "no source is called"), ("file:none.mp4", "none.mp4")])
-def test_a_preview_says_why_there_is_none(source, words):
-    look = SourcePreview(source)
-    assert look.wait(10.0)
-    assert words in look.problem
-
-
 # Everybody ----------------------------------------------------------------------------------------------------------
 
 
@@ -481,20 +391,6 @@ def test_every_control_has_a_name_and_can_be_reached(open_page):
         assert reached_by_arrows or control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.accessibleName()
 
 
-def test_settings_that_a_run_refuses_are_refused_here():
-    wrong: Callable[..., RunConfig] = lambda **changes: run_settings(  # noqa: E731 - one default for each word
-        **{
-            "source": SCANNER, "model": "", "checklist": "", "microphone": "", "consent": False, "subject": "",
-            "record": "", "heatmap": "always", "language": "", **changes,
-        }
-    )  # fmt: skip
-    assert wrong().model is None
-    assert wrong().subject == "unnamed"
-    for change in ({"heatmap": "sometimes"}, {"language": "xx"}, {"subject": "a b"}):
-        with pytest.raises(SonocueError):
-            wrong(**change)
-
-
 def test_the_language_is_asked_for_by_its_box(open_page):
     page = open_page()
     asked = []
@@ -502,4 +398,3 @@ def test_the_language_is_asked_for_by_its_box(open_page):
     page.form.language.setCurrentIndex(page.form.language.findData("de"))
     page.form.language.activated.emit(page.form.language.currentIndex())
     assert asked == ["de"]
-    assert isinstance(page, QWidget)
