@@ -5,6 +5,7 @@ One table for all three, so that no key goes unmentioned; the keys that steer (`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QT_TRANSLATE_NOOP, QEvent, QRectF, QSize, Qt
@@ -26,6 +27,10 @@ _SYMBOLS = {
     "Down": "\u2193",
     "Shift+Up": "\u21e7\u2191",
     "Shift+Down": "\u21e7\u2193",
+    "Shift+Left": "\u21e7\u2190",
+    "Shift+Right": "\u21e7\u2192",
+    "Ctrl+Up": "Ctrl \u2191",
+    "Ctrl+Down": "Ctrl \u2193",
     "Return": "\u21b5",
     "Ctrl+Backspace": "Ctrl+\u232b",
 }
@@ -231,13 +236,18 @@ class KeyButton(QAbstractButton):
 
 
 class Footer(QWidget):
-    """The keys, and on the right a message for a while."""
+    """The main keys as buttons, and on the right a message for a while.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Args:
+        parent: the window.
+        actions: that have a button, in this order.
+    """
+
+    def __init__(self, parent: QWidget | None = None, actions: Iterable[Action] = ACTIONS) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(translate("Keys", "Keys"))
-        self.buttons = {action.name: KeyButton(action, self) for action in ACTIONS}
+        self.buttons = {action.name: KeyButton(action, self) for action in actions}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -267,30 +277,37 @@ class Footer(QWidget):
         theme.write(painter, room, self._message, theme.TEXT, 0.9 * unit, align=theme.RIGHT)
 
 
+def live_rows(*, marking: bool, steering: bool, gamepad: bool) -> list[tuple[tuple[str, ...], str]]:
+    """Keys and what they do in the live window, for ``KeyHelp``.
+
+    Args:
+        marking: the run keeps a checklist: its keys stand in the list too.
+        steering: the source can be steered: and so do its keys.
+        gamepad: and there is a gamepad.
+    """
+    actions = (*ACTIONS, *HEAT_ACTIONS, *(CHECKLIST_ACTIONS if marking else ()))
+    rows = [(action.keys, action.explanation) for action in actions]
+    if marking:
+        rows.append((CHOOSING_KEYS_WHILE_STEERING if steering else CHOOSING_KEYS, CHOOSING_HELP))
+    if steering:
+        rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
+        rows.append((("Mouse",), MOUSE_HELP))
+    if gamepad:
+        rows.append((("Gamepad",), GAMEPAD_HELP))
+    return [(keys, translate("Keys", explanation)) for keys, explanation in rows]
+
+
 class KeyHelp(QWidget):
     """The list of keys, over the image until it is asked away.
 
     Args:
         parent: the window.
-        marking: the run keeps a checklist: its keys stand in the list too.
-        steering: the source can be steered: and so do its keys.
-        gamepad: and there is a gamepad.
+        rows: keys, and what they do in the language of the window.
     """
 
-    def __init__(
-        self, parent: QWidget, *, marking: bool = False, steering: bool = False, gamepad: bool = False
-    ) -> None:
+    def __init__(self, parent: QWidget, rows: Sequence[tuple[tuple[str, ...], str]]) -> None:
         super().__init__(parent)
-        actions = (*ACTIONS, *HEAT_ACTIONS, *(CHECKLIST_ACTIONS if marking else ()))
-        rows = [(action.keys, action.explanation) for action in actions]
-        if marking:
-            rows.append((CHOOSING_KEYS_WHILE_STEERING if steering else CHOOSING_KEYS, CHOOSING_HELP))
-        if steering:
-            rows += [(group.keys, group.explanation) for group in STEERING_KEYS]
-            rows.append((("Mouse",), MOUSE_HELP))
-        if gamepad:
-            rows.append((("Gamepad",), GAMEPAD_HELP))
-        self._rows = [(keys, translate("Keys", explanation)) for keys, explanation in rows]
+        self._rows = rows
         self._columns = 1 if len(self._rows) <= _ONE_COLUMN else 2
         self.setAccessibleName(translate("Keys", "Keys"))
         spoken = (f"{' / '.join(map(key_name, keys))}: {says}" for keys, says in self._rows)

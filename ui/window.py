@@ -27,7 +27,7 @@ from ui.gaze_legend import GazeLegend
 from ui.header import Header
 from ui.heatmap_mode import HeatmapMode, is_shown, next_mode, stepped
 from ui.image_view import ImageView
-from ui.keys import CHOOSING_KEYS, CHOOSING_KEYS_WHILE_STEERING, Footer, KeyHelp
+from ui.keys import CHOOSING_KEYS, CHOOSING_KEYS_WHILE_STEERING, Footer, KeyHelp, live_rows
 from ui.plane_card import PlaneCard
 from ui.privacy_keys import PrivacyKeys
 from ui.run_facts import RunFacts
@@ -106,7 +106,7 @@ class Window(QWidget):
         pad = None if steered is None else open_gamepad()
         self._facts = RunFacts(self._side)
         marking = self._checklist.takes_marks
-        self._help = KeyHelp(self, marking=marking, steering=steered is not None, gamepad=pad is not None)
+        self._help = KeyHelp(self, live_rows(marking=marking, steering=steered is not None, gamepad=pad is not None))
         self._lay_out()
         self._privacy = PrivacyKeys(run, self._footer.buttons["mute"], self._say, self)
         self._connect_actions(CHOOSING_KEYS_WHILE_STEERING if steered is not None else CHOOSING_KEYS)

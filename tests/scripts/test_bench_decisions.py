@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 
 
 def load(name: str) -> ModuleType:

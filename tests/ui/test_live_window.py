@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from assistant.contracts import ModelBundle
+from assistant.model_contracts import ModelBundle
 from tests.sonocue_command import run_sonocue
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"

@@ -17,10 +17,10 @@ from tests.replay.conftest import number_in, record
 from tests.ui.conftest import discard
 from ui.banners import Banners
 from ui.image_view import ImageView
-from ui.keys import KeyButton
+from ui.keys import KeyButton, KeyHelp
 from ui.replay.dialogs import NoteDialog, PlaneDialog
 from ui.replay.export_dialog import ExportDialog
-from ui.replay.keys import ReplayHelp, actions
+from ui.replay.keys import actions
 from ui.replay.lists import DifferenceList, RemarkList
 from ui.replay.timeline_view import TimelineView
 from ui.replay.window import ReplayWindow
@@ -122,7 +122,7 @@ def test_keys_seek_step_jump_and_play(typed, qtbot, manual_clock):
 
 
 def test_keys_show_and_hide(typed, qtbot):
-    view, helping = typed.findChild(ImageView), typed.findChild(ReplayHelp)
+    view, helping = typed.findChild(ImageView), typed.findChild(KeyHelp)
     press(typed, "Right")
     qtbot.waitUntil(lambda: view.heat_visible)
     press(typed, "h")
@@ -149,9 +149,9 @@ def test_keys_show_and_hide(typed, qtbot):
 def test_a_range_is_labelled_noted_and_undone_by_keys(typed, qtbot, session):
     table = session.parent / "labels.csv"
     press(typed, "Right", "i")
-    qtbot.waitUntil(lambda: typed._range[0] == 30)
+    qtbot.waitUntil(lambda: typed.annotating._range[0] == 30)
     press(typed, "Right", "o")
-    qtbot.waitUntil(lambda: typed._range == (30, 60))
+    qtbot.waitUntil(lambda: typed.annotating._range == (30, 60))
 
     def choose(dialog):
         QTest.keyClicks(dialog.findChild(QLineEdit), "four")
@@ -177,7 +177,7 @@ def test_a_range_is_labelled_noted_and_undone_by_keys(typed, qtbot, session):
     press(typed, "u", "u")
     qtbot.waitUntil(lambda: typed.sitting.notes.labels == () and typed.sitting.notes.notes == ())
     press(typed, "Escape")
-    qtbot.waitUntil(lambda: typed._range == (None, None))
+    qtbot.waitUntil(lambda: typed.annotating._range == (None, None))
     assert typed.isVisible()
 
 
@@ -241,7 +241,7 @@ def test_every_action_has_a_reaction_a_name_and_a_line_in_the_help(open_replay, 
     assert {action.name for action in actions()} == reactions
     keys = [key for action in actions() for key in action.keys]
     assert len(keys) == len(set(keys))
-    said = window.findChild(ReplayHelp).accessibleDescription()
+    said = window.findChild(KeyHelp).accessibleDescription()
     for action in actions():
         assert action.explanation in said
     for button in window.findChildren(KeyButton):

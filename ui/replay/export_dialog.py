@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import QCoreApplication, QTimer
 from PyQt6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -17,13 +17,26 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from assistant.replay.export import Wanted
+from assistant.errors import SessionError
+from assistant.replay.export import Wanted, save_stills
 from assistant.replay.export_work import ExportWork
 from assistant.replay.sitting import Sitting
 from ui.colormap import heat_picture
 from ui.replay.dialogs import dress
 
 _LOOK_MS = 100
+
+translate = QCoreApplication.translate  # the name that pylupdate6 looks for
+
+
+def save_still(sitting: Sitting, position: int) -> str:
+    """Save a frame, bare and annotated, beside the session; returns what became of it."""
+    folder = sitting.recording.reader.path.resolve().parent / "stills"
+    try:
+        bare, _ = save_stills(sitting.recording, sitting.notes, folder, position, heat_picture)
+    except SessionError as error:
+        return translate("ReplayWindow", "Not saved: {why}").format(why=error)
+    return translate("ReplayWindow", "Saved {file}").format(file=bare)
 
 
 class ExportDialog(QDialog):

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QCoreApplication, QRectF, QSize, Qt
-from PyQt6.QtGui import QPaintEvent, QPen
-from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from PyQt6.QtCore import QCoreApplication
 
-from ui import theme
-from ui.keys import Action, KeyButton, keycap
+from ui.keys import Action
 
 translate = QCoreApplication.translate  # the name that pylupdate6 looks for
-
-_ROW_EM = 1.85
-_KEYS_EM = 7.8
-_SHOWN = {
-    "Left": "\u2190",
-    "Right": "\u2192",
-    "Ctrl+Up": "Ctrl \u2191",
-    "Ctrl+Down": "Ctrl \u2193",
-    "Shift+Left": "\u21e7\u2190",
-    "Shift+Right": "\u21e7\u2192",
-}
 
 FOOTER = ("play", "heatmap", "overlays", "label", "note", "undo", "export", "model", "help", "close")
 """The actions that have a button; the others are keys and stand in the help."""
@@ -187,77 +173,7 @@ def actions() -> tuple[Action, ...]:
     )
 
 
-class ReplayFooter(QWidget):
-    """The main keys as buttons, and on the right a message for a while."""
-
-    def __init__(self, listed: tuple[Action, ...], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(self.tr("Keys"))
-        self.buttons = {action.name: KeyButton(action, self) for action in listed if action.name in FOOTER}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        for name in FOOTER:
-            row.addWidget(self.buttons[name])
-        row.addStretch(1)
-        self._message = ""
-
-    def say(self, message: str) -> None:
-        """Show a message; an empty one takes it away."""
-        if message != self._message:
-            self._message = message
-            self.setAccessibleDescription(message)
-            self.update()
-
-    def sizeHint(self) -> QSize:
-        """One line."""
-        unit = theme.em(self)
-        return QSize(40 * unit, round(2.4 * unit))
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """The message, right of the last button."""
-        unit = theme.em(self)
-        painter = theme.painter_of(self)
-        left = max(button.geometry().right() for button in self.buttons.values()) + unit
-        room = QRectF(left, 0, self.width() - left - unit, self.height())
-        theme.write(painter, room, self._message, theme.TEXT, 0.9 * unit, align=theme.RIGHT)
-
-
-class ReplayHelp(QWidget):
-    """The list of all keys in two columns, over the image until it is asked away."""
-
-    def __init__(self, listed: tuple[Action, ...], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._rows = [(action.keys, action.explanation) for action in listed]
-        self.setAccessibleName(self.tr("Keys"))
-        self.setAccessibleDescription("; ".join(f"{', '.join(keys)}: {says}" for keys, says in self._rows))
-        self.hide()
-
-    def sizeHint(self) -> QSize:
-        """A heading and half as many rows as there are actions."""
-        unit = theme.em(self)
-        return QSize(80 * unit, round((4.6 + _ROW_EM * ((len(self._rows) + 1) // 2)) * unit))
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Keys on the left of each column, sentences on the right."""
-        unit = theme.em(self)
-        painter = theme.painter_of(self)
-        area = QRectF(self.rect())
-        theme.card(painter, area, 0.8 * unit)
-        painter.setPen(QPen(theme.LINE, 0.1 * unit))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 0.8 * unit, 0.8 * unit)
-        inner = area.adjusted(1.6 * unit, 1.2 * unit, -1.6 * unit, -1.2 * unit)
-        heading = QRectF(inner.left(), inner.top(), inner.width(), 1.8 * unit)
-        theme.write(painter, heading, self.tr("Keys"), theme.TEXT, 1.4 * unit, bold=True)
-        per_column = (len(self._rows) + 1) // 2
-        for number, (keys, explanation) in enumerate(self._rows):
-            column, line = divmod(number, per_column)
-            left = inner.left() + column * inner.width() / 2
-            row = QRectF(left, heading.bottom() + (0.5 + _ROW_EM * line) * unit, inner.width() / 2, 1.7 * unit)
-            for key in (_SHOWN.get(key, key) for key in keys):
-                wide = (1.2 + 0.5 * len(key)) * unit
-                keycap(painter, QRectF(left, row.top() + 0.1 * unit, wide, 1.5 * unit), key, unit)
-                left += wide + 0.3 * unit
-            theme.write(painter, row.adjusted(_KEYS_EM * unit, 0, -unit, 0), explanation, theme.TEXT, 0.95 * unit)
+def footer_of(listed: tuple[Action, ...]) -> list[Action]:
+    """Those that have a button, in the order of the footer."""
+    by_name = {action.name: action for action in listed}
+    return [by_name[name] for name in FOOTER]

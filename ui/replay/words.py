@@ -10,7 +10,9 @@ from PyQt6.QtCore import QCoreApplication
 from assistant.replay.annotations import Annotations, Misfit
 from assistant.replay.player import Moment, Said
 from assistant.replay.recording import Lack
+from assistant.replay.sitting import Sitting
 from assistant.snapshot import Counters, PlaneProgress, Snapshot
+from ui import theme
 from ui.words import Banner, Statement, statement
 
 translate = QCoreApplication.translate  # the name that pylupdate6 looks for
@@ -146,6 +148,32 @@ def table_banners(notes: Annotations) -> list[Banner]:
         kept = translate("ReplayWords", "They stay in the file as they are.")
         said.append(Banner("caution", translate("ReplayWords", "Labels"), f"{shown}{rest}. {kept}"))
     return said
+
+
+def banners_of(sitting: Sitting) -> list[Banner]:
+    """What a session lacks, what went wrong, and what is still being read."""
+    said = [banner_of(lack) for lack in sitting.recording.lacks()] + table_banners(sitting.notes)
+    if sitting.player is not None and sitting.player.sound_problem:
+        said.append(Banner("caution", translate("ReplayWords", "No sound"), sitting.player.sound_problem))
+    if sitting.other is not None and sitting.other.problem:
+        said.append(Banner("fault", translate("ReplayWords", "Other model"), sitting.other.problem))
+    if not sitting.recording.index.complete:
+        share = round(100 * sitting.recording.index.progress)
+        text = translate("ReplayWords", "{share} % of the timeline is read; the rest follows.").format(share=share)
+        said.append(Banner("info", translate("ReplayWords", "Reading"), text))
+    return said
+
+
+def facts_of(moment: Moment, label: str) -> str:
+    """Label, truth, words and trouble of a frame, a line each, as rich text."""
+    rows = [
+        (translate("ReplayWords", "Label"), label),
+        (translate("ReplayWords", "Truth"), moment.truth),
+        (translate("ReplayWords", "Said"), f"\u201c{moment.words}\u201d" if moment.words else ""),
+        (translate("ReplayWords", "Image"), moment.problem),
+    ]
+    muted = theme.MUTED.name()
+    return "<br>".join(f"<span style='color:{muted}'>{name}</span> {text}" for name, text in rows if text)
 
 
 def cannot_open(path: Path, error: str) -> Banner:

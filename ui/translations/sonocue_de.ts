@@ -2,6 +2,24 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de_DE" sourcelanguage="en">
 <context>
+    <name>Annotating</name>
+    <message>
+        <source>There is nothing to undo.</source>
+        <translation>Es gibt nichts rückgängig zu machen.</translation>
+    </message>
+    <message>
+        <source>Not saved: {why}</source>
+        <translation>Nicht gespeichert: {why}</translation>
+    </message>
+    <message>
+        <source>Frame at {time}</source>
+        <translation>Bild bei {time}</translation>
+    </message>
+    <message>
+        <source>{count} frames from {start} to {end}</source>
+        <translation>{count} Bilder von {start} bis {end}</translation>
+    </message>
+</context><context>
     <name>CalibrationScreen</name>
     <message>
         <source>Check of the eye tracker</source>
@@ -142,6 +160,12 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>{name}: mark taken back</source>
         <translation>{name}: Markierung zurückgenommen</translation>
+    </message>
+</context><context>
+    <name>Comparison</name>
+    <message>
+        <source>Another model: {share} % done, R stops it</source>
+        <translation>Anderes Modell: {share} % fertig, R hält es an</translation>
     </message>
 </context><context>
     <name>DifferenceList</name>
@@ -478,6 +502,16 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>while frozen</source>
         <translation>im Standbild</translation>
+    </message>
+</context><context>
+    <name>Navigating</name>
+    <message>
+        <source>There is none further on.</source>
+        <translation>Weiter hinten gibt es keins.</translation>
+    </message>
+    <message>
+        <source>There is none before.</source>
+        <translation>Davor gibt es keins.</translation>
     </message>
 </context><context>
     <name>NoteDialog</name>
@@ -848,18 +882,6 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
         <translation>Ordner des Modells, das diese Aufzeichnung beurteilen soll</translation>
     </message>
 </context><context>
-    <name>ReplayFooter</name>
-    <message>
-        <source>Keys</source>
-        <translation>Tasten</translation>
-    </message>
-</context><context>
-    <name>ReplayHelp</name>
-    <message>
-        <source>Keys</source>
-        <translation>Tasten</translation>
-    </message>
-</context><context>
     <name>ReplayKeys</name>
     <message>
         <source>Play</source>
@@ -1144,6 +1166,14 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
 </context><context>
     <name>ReplayWindow</name>
     <message>
+        <source>Not saved: {why}</source>
+        <translation>Nicht gespeichert: {why}</translation>
+    </message>
+    <message>
+        <source>Saved {file}</source>
+        <translation>{file} gespeichert</translation>
+    </message>
+    <message>
         <source>Replay: {name}</source>
         <translation>Wiedergabe: {name}</translation>
     </message>
@@ -1170,70 +1200,6 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>frame {position} of {count}</source>
         <translation>Bild {position} von {count}</translation>
-    </message>
-    <message>
-        <source>Label</source>
-        <translation>Bezeichnung</translation>
-    </message>
-    <message>
-        <source>Truth</source>
-        <translation>Wahrheit</translation>
-    </message>
-    <message>
-        <source>Said</source>
-        <translation>Gesagt</translation>
-    </message>
-    <message>
-        <source>Image</source>
-        <translation>Bild</translation>
-    </message>
-    <message>
-        <source>No sound</source>
-        <translation>Kein Ton</translation>
-    </message>
-    <message>
-        <source>Other model</source>
-        <translation>Anderes Modell</translation>
-    </message>
-    <message>
-        <source>{share} % of the timeline is read; the rest follows.</source>
-        <translation>{share} % der Zeitleiste sind gelesen; der Rest folgt.</translation>
-    </message>
-    <message>
-        <source>Reading</source>
-        <translation>Lesen</translation>
-    </message>
-    <message>
-        <source>Another model: {share} % done, R stops it</source>
-        <translation>Anderes Modell: {share} % fertig, R hält es an</translation>
-    </message>
-    <message>
-        <source>There is none further on.</source>
-        <translation>Weiter hinten gibt es keins.</translation>
-    </message>
-    <message>
-        <source>There is none before.</source>
-        <translation>Davor gibt es keins.</translation>
-    </message>
-    <message>
-        <source>There is nothing to undo.</source>
-        <translation>Es gibt nichts rückgängig zu machen.</translation>
-    </message>
-    <message>
-        <source>Not saved: {why}</source>
-        <translation>Nicht gespeichert: {why}</translation>
-    </message>
-    <message>
-        <source>Frame at {time}</source>
-        <translation>Bild bei {time}</translation>
-    </message>
-    <message>
-        <source>{count} frames from {start} to {end}</source>
-        <translation>{count} Bilder von {start} bis {end}</translation>
-    </message>
-    <message>
-        <source>Saved {file}</source>
-        <translation>{file} gespeichert</translation>
     </message>
 </context><context>
     <name>ReplayWords</name>
@@ -1344,6 +1310,34 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>They stay in the file as they are.</source>
         <translation>Sie bleiben in der Datei, wie sie sind.</translation>
+    </message>
+    <message>
+        <source>Other model</source>
+        <translation>Anderes Modell</translation>
+    </message>
+    <message>
+        <source>{share} % of the timeline is read; the rest follows.</source>
+        <translation>{share} % der Zeitleiste sind gelesen; der Rest folgt.</translation>
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation>Lesen</translation>
+    </message>
+    <message>
+        <source>Label</source>
+        <translation>Bezeichnung</translation>
+    </message>
+    <message>
+        <source>Truth</source>
+        <translation>Wahrheit</translation>
+    </message>
+    <message>
+        <source>Said</source>
+        <translation>Gesagt</translation>
+    </message>
+    <message>
+        <source>Image</source>
+        <translation>Bild</translation>
     </message>
     <message>
         <source>Cannot open</source>
