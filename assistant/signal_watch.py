@@ -189,7 +189,7 @@ def card(pixels: UInt8Array) -> str:
     levels = np.ascontiguousarray(pixels[:: max(1, height // 60), :: max(1, width // 80)])
     brightest = levels if levels.ndim == 2 else levels.max(axis=2)
     if int(brightest.max()) <= _DARK:
-        return "the image is black" if int(pixels.max()) <= _DARK else ""
+        return "the image is black, or all of it is masked" if int(pixels.max()) <= _DARK else ""
     if int((brightest <= _DARK).sum()) > brightest.size // 2:
         return ""  # most images end here: black around, and something in it
     if levels.ndim == 2:

@@ -1,4 +1,4 @@
-"""How loud the microphone is, and whether it hears speech. On Qt's main thread."""
+"""How loud the microphone is, whether it hears speech, and whether that fits the image. On Qt's main thread."""
 
 from __future__ import annotations
 
@@ -17,16 +17,26 @@ SEGMENTS = 36
 
 
 class SoundMeter(QWidget):
-    """Level in dB of full scale as segments, a clip mark at the right end, and a word for speech."""
+    """Level in dB of full scale as segments, a clip mark at the right end, and a word for speech.
+
+    Where the model knows how well what is said fits what is shown, that takes the place of the level's number.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._sound: SoundLevel | None = None
+        self._agreement: int | None = None
         self.show_sound(None)
 
-    def show_sound(self, sound: SoundLevel | None) -> None:
-        """Repaints when the shown decibel, speech or clipping has changed."""
+    def show_sound(self, sound: SoundLevel | None, agreement: float | None = None) -> None:
+        """Repaints when what is shown has changed.
+
+        Args:
+            sound: None without a microphone.
+            agreement: see ``Snapshot.narration_agreement``.
+        """
+        share = None if agreement is None or sound is None else round(100 * agreement)
         if sound is not None:
             sound = SoundLevel(float(round(sound.level_dbfs)), sound.speech, sound.clipped)
         if sound is None:
@@ -34,9 +44,10 @@ class SoundMeter(QWidget):
         else:
             words = [f"{sound.level_dbfs:.0f} dBFS", _speech_word(sound)]
             words += [translate("Panels", "too loud")] if sound.clipped else []
+            words += [] if share is None else [_fits(share)]
             self.setAccessibleName(translate("Panels", "Microphone: {words}").format(words=", ".join(words)))
-        if sound != self._sound:
-            self._sound = sound
+        if (sound, share) != (self._sound, self._agreement):
+            self._sound, self._agreement = sound, share
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -58,7 +69,7 @@ class SoundMeter(QWidget):
                 painter, heading, translate("Panels", "None"), theme.MUTED, 0.95 * unit, bold=True, align=theme.RIGHT
             )
         else:
-            level = f"{sound.level_dbfs:.0f} dBFS"
+            level = f"{sound.level_dbfs:.0f} dBFS" if self._agreement is None else _fits(self._agreement)
             theme.write(painter, heading, level, theme.MUTED, 0.85 * unit, align=theme.RIGHT)
             _speech(painter, QPointF(inner.left() + 7.7 * unit, heading.center().y()), sound, unit)
 
@@ -74,6 +85,10 @@ class SoundMeter(QWidget):
             x = bar.left() + bar.width() * (mark - FLOOR_DBFS) / -FLOOR_DBFS
             place = QRectF(x - 2 * unit, bar.bottom() + 0.1 * unit, 4 * unit, 1.0 * unit)
             theme.write(painter, place, str(mark), theme.MUTED, 0.7 * unit, align=theme.CENTRE)
+
+
+def _fits(share: int) -> str:
+    return translate("Panels", "fits the image: {share} %").format(share=share)
 
 
 def _speech_word(sound: SoundLevel) -> str:

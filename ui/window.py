@@ -242,7 +242,7 @@ class Window(QWidget):
             self._facts.show_snapshot(snapshot)
             self._show_legend(looked_at)
         if self._meter.lets_through(now_ns, changed=changed):
-            self._sound_meter.show_sound(snapshot.sound)
+            self._sound_meter.show_sound(snapshot.sound, snapshot.narration_agreement)
 
     def _show_legend(self, snapshot: Snapshot) -> None:
         if snapshot.guidance is not None:

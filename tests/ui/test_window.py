@@ -74,6 +74,17 @@ def words_of(window, kind):
 # What is shown ------------------------------------------------------------------------------------------------------
 
 
+def test_how_well_narration_fits_the_image_is_shown_while_somebody_speaks(open_window, manual_clock):
+    speaking = live("femur")
+    run = ScriptedRun([replace(speaking, narration_agreement=0.784), replace(speaking, number=speaking.number + 1)])
+    window = open_window(run, clock=manual_clock)
+    window.pull()
+    assert "Speech, fits the image: 78 %" in words_of(window, SoundMeter)
+    manual_clock.advance(1.0)
+    window.pull()
+    assert "fits" not in words_of(window, SoundMeter)
+
+
 def test_guidance_is_shown_in_words(open_window, manual_clock):
     window = open_window(ScriptedRun([live("four-chamber view")]), clock=manual_clock)
     window.pull()

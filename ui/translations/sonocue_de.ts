@@ -654,6 +654,10 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
         <translation>ÜBER</translation>
     </message>
     <message>
+        <source>fits the image: {share} %</source>
+        <translation>passt zum Bild: {share} %</translation>
+    </message>
+    <message>
         <source>Speech</source>
         <translation>Sprache</translation>
     </message>
