@@ -43,7 +43,7 @@ def test_what_the_image_says_stands_in_snapshot_timeline_and_summary(
     pytest.importorskip("onnxruntime", reason="the extra 'live' (onnxruntime) is not installed")
     config = RunConfig(
         source=f"file:{scan}", model=str(tiny_bundle.path), backends=("onnxruntime",), threads=1,
-        record=tmp_path / "recordings", watch_screen=False,
+        record=tmp_path / "recordings", watch_screen=False, mask="off",
     )  # fmt: skip
     run = start_run(config)
     seen = []
