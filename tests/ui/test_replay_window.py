@@ -228,7 +228,7 @@ def test_another_model_stands_beside_with_its_differences(open_replay, session, 
         return differences.isVisible() and differences.list.count() > 0
 
     qtbot.waitUntil(done, timeout=60_000)
-    first = window._differences[0]
+    first = window._navigating.differences[0]
     differences.list.itemClicked.emit(differences.list.item(0))
     qtbot.waitUntil(lambda: window.sitting.player.moment.position == first)
     qtbot.waitUntil(lambda: window.sitting.player.moment.other.guidance is not None)
