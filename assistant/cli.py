@@ -242,11 +242,11 @@ def _run(
         from assistant.session.reader import SessionReader
 
         agreement = ReplayAgreement(SessionReader(replayed), settings.model_dump(mode="json"))
-    with deciding as log, _stopping_on_signals() as started:
+    with deciding as log, stopping_on_signals() as started:
         run = start_run(settings, on_guidance=_each_of(log, agreement), in_real_time=show is not None)
         started.append(run)
         if show is None:
-            _watch(run)
+            watch(run)
         else:
             show(
                 run,
@@ -280,7 +280,7 @@ def _each_of(*told: Callable[[Guidance], None] | None) -> Callable[[Guidance], N
     return tell
 
 
-def _watch(run: Run) -> None:
+def watch(run: Run) -> None:
     """Wait for the end; on a terminal, say how it goes."""
     console = Console(stderr=True)
     with console.status("starting") if console.is_terminal else nullcontext() as status:
@@ -296,7 +296,7 @@ def _watch(run: Run) -> None:
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[list[Run]]:
+def stopping_on_signals() -> Iterator[list[Run]]:
     """SIGINT and SIGTERM end the run properly, and a second one changes nothing; before it began, they end the command.
 
     Yields the list that the run is put into when it has begun.

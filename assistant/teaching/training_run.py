@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.cli import _stopping_on_signals, _watch
+from assistant.cli import stopping_on_signals, _watch
 from assistant.config import RunConfig
 from assistant.errors import ConfigError, SessionError
 from assistant.pipeline import start_run
@@ -84,7 +84,7 @@ def run_training(plan: TrainingPlan, history: History) -> TrainingOutcome | None
             return None
     shows_gaze = settings.predicted_gaze == "shown"
     show = None if plan.headless else load_plugin("sonocue.views", "window")
-    with _stopping_on_signals() as started:
+    with stopping_on_signals() as started:
         run = start_run(settings)
         started.append(run)
         if run.observer is not None:
@@ -93,7 +93,7 @@ def run_training(plan: TrainingPlan, history: History) -> TrainingOutcome | None
             if plan.headless:  # nothing is painted
                 run.observer.note_heatmap("hidden")
         if show is None:
-            _watch(run)
+            watch(run)
         else:
             view = TraineesView(run, shows_gaze=shows_gaze, blinded_as=plan.blinded_as)
             show(view, title="Sonocue training", seconds=settings.seconds, screenshot=plan.screenshot)
