@@ -7,15 +7,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,13 +33,13 @@ from assistant.plugin_loader import load_plugin
 from assistant.preprocess import Preprocessor
 from assistant.process_watch import ProcessorTime, memory_mb, processor_time, shares_of_a_core
 from assistant.run import Run
+from assistant.virtual_screen import any_screen
 
 _KEPT_FRAMES = 24
 _BARE_ROUNDS = 4
 _LOOK_EVERY_S = 0.25
 _WARM_UP_S = 1.0
 """Of the run, before processor time and memory are looked at."""
-_SCREEN = "1920x1080x24"
 
 
 def measure(settings: LiveBench) -> dict[str, Any]:
@@ -184,28 +181,16 @@ class _Watch:
 
 @contextmanager
 def _screen(wanted: bool) -> Iterator[None]:
-    """The user's screen, or a virtual one as long as this lasts."""
-    if not wanted or os.environ.get("DISPLAY") or os.environ.get("QT_QPA_PLATFORM") or sys.platform != "linux":
+    """A screen for as long as this lasts, if one is wanted."""
+    if not wanted:
         yield
         return
-    if shutil.which("Xvfb") is None:
-        raise ConfigError("bench live: no screen, and no virtual one: install xvfb, or measure with --no-window")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", _SCREEN, "-nolisten", "tcp", "-noreset"]
-    with (
-        subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
-        os.fdopen(reading) as told,
-    ):
-        os.close(writing)
-        number = told.readline().strip()  # comes when it is ready; empty when it died
-        if not number:
-            raise ConfigError("bench live: the virtual screen (Xvfb) did not start: measure with --no-window")
-        os.environ["DISPLAY"] = f":{number}"
+    with ExitStack() as stack:
         try:
-            yield
-        finally:
-            server.terminate()
-            del os.environ["DISPLAY"]
+            stack.enter_context(any_screen())
+        except SonocueError as error:
+            raise ConfigError(f"bench live: no screen ({error}): measure with --no-window") from error
+        yield
 
 
 def _percentiles(durations_ns: Sequence[int]) -> dict[str, float] | None:

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench_window import a_display
 
 from assistant.class_list import load_class_list
 from assistant.clock import MonotonicClock
 from assistant.contracts import AudioBlock, Decision, DeviceInfo, Frame, GazeSample, Guidance
 from assistant.session.writer import SessionHeader, SessionWriter
+from assistant.virtual_screen import any_screen
 
 FPS, RATE_HZ, SHAPE, MAP = 30, 16_000, (240, 320), (56, 72)
 
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--seeks", type=int, default=40)
     parser.add_argument("--session", type=Path, help="an existing session instead")
     arguments = parser.parse_args()
-    with a_display(), tempfile.TemporaryDirectory() as scratch:
+    with any_screen(), tempfile.TemporaryDirectory() as scratch:
         session = arguments.session or write_session(Path(scratch), arguments.minutes)
         print(json.dumps(measure(session, arguments.seeks)))
 

@@ -18,7 +18,7 @@ from assistant.config import load_config
 from assistant.pipeline import start_run
 from assistant.run import Run
 from assistant.snapshot import Snapshot
-from ui.virtual_screen import virtual_screen
+from assistant.virtual_screen import virtual_screen
 
 SIZE_PX = (1600, 900)
 PREVIEW_S = 30.0

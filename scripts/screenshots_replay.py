@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_window import a_display
+from assistant.virtual_screen import any_screen
 
 SECONDS = 40
 SIZE = (1440, 900)
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/images"))
     parser.add_argument("--session", type=Path)
     arguments = parser.parse_args()
-    with a_display():
+    with any_screen():
         for file in replay_screens(arguments.folder, arguments.session):
             print(file)
 

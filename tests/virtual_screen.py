@@ -11,7 +11,7 @@ def start_x_server(screen: str = SCREEN) -> tuple[subprocess.Popen[bytes], str]:
     reading, writing = os.pipe()
     with os.fdopen(reading) as told:
         server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"],
             pass_fds=[writing], stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(writing)

@@ -24,7 +24,7 @@ from rich.table import Table
 from assistant.cache_folder import VARIABLE
 from assistant.errors import SonocueError
 from assistant.processor import processor_identity
-from ui.virtual_screen import virtual_screen
+from assistant.virtual_screen import virtual_screen
 
 _CHILD_S = 300.0
 

@@ -5,11 +5,11 @@ On Qt's main thread.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 
 from assistant.errors import ConfigError
+from assistant.virtual_screen import x_server_answers
 
 _REMEDY = "start it on a desktop, under xvfb-run, or with --headless"
 
@@ -30,18 +30,3 @@ def require_display() -> None:
         raise ConfigError(f"window: expected a screen, but DISPLAY is not set: {_REMEDY}")
     if not x_server_answers():
         raise ConfigError(f"window: no X server answers at DISPLAY={display}: {_REMEDY}")
-
-
-def x_server_answers(name: str | None = None) -> bool:
-    """Whether an X server can be reached: the one called ``name`` (``:1``), or the one that ``DISPLAY`` names."""
-    try:
-        xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError:
-        return True  # Qt itself then says which library is missing
-    xcb.xcb_connect.restype = ctypes.c_void_p
-    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
-    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    connection = xcb.xcb_connect(None if name is None else name.encode(), None)
-    answers = xcb.xcb_connection_has_error(connection) == 0
-    xcb.xcb_disconnect(connection)
-    return bool(answers)

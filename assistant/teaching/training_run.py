@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.cli import stopping_on_signals, _watch
+from assistant.cli import stopping_on_signals, watch
 from assistant.config import RunConfig
 from assistant.errors import ConfigError, SessionError
 from assistant.pipeline import start_run
