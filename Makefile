@@ -9,7 +9,7 @@ demo:
 	@scripts/demo.sh
 
 test: setup lint
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	.venv/bin/ruff check .
