@@ -151,7 +151,7 @@ def _live(settings: LiveBench, folder: Path) -> dict[str, Any]:
 
 
 class _Watch:
-    """Looks at processor time and memory while the run lasts: at its end its threads are gone."""
+    """Looks at processor time and memory while images are captured: after that, one thread after another is gone."""
 
     def __init__(self, run: Run) -> None:
         self.memory_mb = [memory_mb()]
@@ -172,7 +172,10 @@ class _Watch:
             now = self._run.snapshot()
             if now.ended or now.frame is None or now.elapsed_s < _WARM_UP_S:
                 continue
-            self.until = processor_time()
+            looked = processor_time()
+            if all(thread.name != "video" for thread in threading.enumerate()):
+                return
+            self.until = looked
             if began is None:
                 began = self.since = self.until
                 self.memory_mb = [memory_mb()]

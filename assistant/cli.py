@@ -242,9 +242,10 @@ def _run(
         from assistant.session.reader import SessionReader
 
         agreement = ReplayAgreement(SessionReader(replayed), settings.model_dump(mode="json"))
-    with deciding as log, stopping_on_signals() as started:
-        run = start_run(settings, on_guidance=_each_of(log, agreement), in_real_time=show is not None)
-        started.append(run)
+    with deciding as log, stopping_on_signals() as opened:
+        run = start_run(
+            settings, on_guidance=_each_of(log, agreement), in_real_time=show is not None, on_opened=opened.append
+        )
         if show is None:
             watch(run)
         else:
@@ -297,20 +298,20 @@ def watch(run: Run) -> None:
 
 @contextmanager
 def stopping_on_signals() -> Iterator[list[Run]]:
-    """SIGINT and SIGTERM end the run properly, and a second one changes nothing; before it began, they end the command.
+    """SIGINT and SIGTERM end the run properly, and a second one changes nothing; before, they end the command.
 
-    Yields the list that the run is put into when it has begun.
+    Yields the list that the run is put into when it is open (``start_run``'s ``on_opened``).
     """
-    started: list[Run] = []
+    opened: list[Run] = []
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if not started:
+        if not opened:
             raise KeyboardInterrupt
-        started[0].stop()
+        opened[0].stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield started
+        yield opened
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -8,6 +8,7 @@ window is on nobody's path: it pulls ``Run.snapshot()``.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -65,6 +66,7 @@ def start_run(
     clock: Clock | None = None,
     on_guidance: OnGuidance | None = None,
     in_real_time: bool = False,
+    on_opened: Callable[[Run], None] | None = None,
 ) -> Run:
     """Open everything that ``config`` names, start the threads, and return the run.
 
@@ -73,6 +75,8 @@ def start_run(
         clock: the run's clock; ``MonotonicClock`` when None.
         on_guidance: called on the inference thread with each guidance.
         in_real_time: in lock-step, show each frame when it is due.
+        on_opened: called with the run when all is open and before its threads start: from here on, what wants to end
+            it must stop it, since an exception would leave the threads behind.
 
     Raises:
         SonocueError: something cannot be opened or loaded; all that was opened is closed again.
@@ -209,8 +213,6 @@ def start_run(
                 partial(capture_video, sources.video, clock, stopping, state, recorder, slot, config.seconds),
             )
 
-        opened = cleanup.pop_all()
-
         def finish(complete: bool, reason: str) -> Path | None:
             with opened:
                 if keeper is not None:
@@ -220,6 +222,9 @@ def start_run(
 
         steered = sources.video if isinstance(sources.video, Steerable) and sources.video.steerable else None
         run = Run(state, leading, accompanying, stopping, finish, steered, privacy, observer)
+        if on_opened is not None:
+            on_opened(run)
+        opened = cleanup.pop_all()
         run.start()
         return run
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,11 @@ def sockets_of(pid: int) -> list[tuple[str, str, int]]:
     """Table, local address as the kernel writes it, and port of each network socket of a process and its children."""
     inodes = set()
     for one in [pid, *children(pid)]:
-        for handle in Path(f"/proc/{one}/fd").iterdir():
-            try:
-                if found := re.fullmatch(r"socket:\[(\d+)\]", str(handle.readlink())):
-                    inodes.add(found[1])
-            except FileNotFoundError:
-                continue
+        with suppress(FileNotFoundError):  # a child that has just ended
+            for handle in Path(f"/proc/{one}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    if found := re.fullmatch(r"socket:\[(\d+)\]", str(handle.readlink())):
+                        inodes.add(found[1])
     found = []
     for table in _TABLES:
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
@@ -46,9 +45,10 @@ def sockets_of(pid: int) -> list[tuple[str, str, int]]:
 
 def children(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *children(int(child))]
+    with suppress(FileNotFoundError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *children(int(child))]
     return found
 
 

@@ -84,9 +84,8 @@ def run_training(plan: TrainingPlan, history: History) -> TrainingOutcome | None
             return None
     shows_gaze = settings.predicted_gaze == "shown"
     show = None if plan.headless else load_plugin("sonocue.views", "window")
-    with stopping_on_signals() as started:
-        run = start_run(settings)
-        started.append(run)
+    with stopping_on_signals() as opened:
+        run = start_run(settings, on_opened=opened.append)
         if run.observer is not None:
             if calibration is not None:
                 run.observer.note(calibration.facts())
