@@ -32,6 +32,8 @@ def display() -> Iterator[str]:
         environment.delenv("WAYLAND_DISPLAY", raising=False)
         application = QApplication.instance() or QApplication(["sonocue-tests"])
     assert application.platformName() == "xcb", "another test has made a QApplication without a screen"
+    gc.collect()
+    gc.freeze()  # what lives until here is no test's: a collection after each need not walk through all of torch
     yield name
     sip.delete(application)  # before its X server goes
     server.terminate()
