@@ -78,11 +78,12 @@ def capture_video(
             scene = scenes(frame)
             if waiting:
                 waiting, started_ns = False, frame.captured_ns
-            state.frame_captured(frame, scene, signal.frame(frame))
-            if recorder is not None:
-                recorder.put(frame)
+            state.frame_captured(frame, scene)
             if slot is not None and slot.put((frame, scene)):
                 state.frame_skipped()
+            if recorder is not None:
+                recorder.put(frame)
+            state.signal_seen(signal.frame(frame))  # last: inference has begun
     finally:
         if slot is not None:
             slot.close()
@@ -195,7 +196,8 @@ def run_lockstep(
             observe(item)
             continue
         scene = scenes(item)
-        state.frame_captured(item, scene, signal.frame(item))
+        state.frame_captured(item, scene)
+        state.signal_seen(signal.frame(item))
         if step is None or (only is not None and item.index not in only):
             continue
         guidance = step(item, scene, available_ns)

@@ -145,7 +145,7 @@ def start_run(
                 model_id=None if bundle is None else bundle.model_id,
             )
             writer = SessionWriter(config.record, header, clock, lossless=config.lossless)
-            recorder = Recorder(writer, state)
+            recorder = Recorder(writer, state, guided=step is not None and not config.lockstep)
             cleanup.callback(recorder.close, complete=False, reason="the run did not begin")
             keeper = StillKeeper(recorder.put)
             cleanup.callback(keeper.close)

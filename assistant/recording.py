@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,16 +31,28 @@ PATIENCE_S = 30.0
 """At the end, a disk that takes nothing at all for so long is given up; the session stays to be recovered."""
 
 
-class Recorder:
-    """A bounded queue in front of a session writer, and the thread that empties it."""
+COURTESY_S = 0.02
+"""For so long a frame that waits alone lets its guidance go first: encoding takes a processor for some milliseconds."""
 
-    def __init__(self, writer: SessionWriter, state: RunState) -> None:
+
+class Recorder:
+    """A bounded queue in front of a session writer, and the thread that empties it.
+
+    Args:
+        writer: of the session.
+        state: what is told of recorded and lost frames.
+        guided: guidance of most frames will come, live.
+    """
+
+    def __init__(self, writer: SessionWriter, state: RunState, *, guided: bool = False) -> None:
         self._writer = writer
         self._state = state
         self._items: deque[StreamItem | Guidance | SessionFile | Forget] = deque()
         self._waiting_frames_ns: deque[int] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._guided = guided
+        self._guided_ns = -1  # capture of the newest frame whose guidance has come
         self._gave_up = False
         self._failed = ""
         self._room = DiskRoom(writer.path)
@@ -61,6 +74,8 @@ class Recorder:
             if len(self._items) >= MOST_WAITING and not isinstance(item, Frame):
                 self._state.fault("recording of sound", "recording lost sound or gaze: the disk takes nothing")
                 return
+            if isinstance(item, Guidance):
+                self._guided_ns = item.captured_ns
             self._items.append(item)
             self._changed.notify()
 
@@ -113,6 +128,8 @@ class Recorder:
                 if not self._items:
                     return
                 item = self._items.popleft()
+                if self._guided and isinstance(item, Frame):
+                    self._changed.wait_for(partial(self._may_encode, item), COURTESY_S)
             try:
                 if isinstance(item, Forget):
                     self._writer.forget(item)
@@ -130,6 +147,9 @@ class Recorder:
                 with self._changed:
                     self._waiting_frames_ns.popleft()
                     self._changed.notify()
+
+    def _may_encode(self, frame: Frame) -> bool:
+        return self._closing or len(self._waiting_frames_ns) > 1 or self._guided_ns >= frame.captured_ns
 
     def _give_up(self, reason: str) -> None:
         """What waits is lost; the live view goes on and says so."""

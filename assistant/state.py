@@ -90,22 +90,28 @@ class RunState:
             self._started_ns = self._clock.now_ns()
             self._number += 1
 
-    def frame_captured(self, frame: Frame, scene: int, signal: Signal | None = None) -> None:
-        """A frame came from the source, which shows ``signal``; a gap in its index is a loss."""
+    def frame_captured(self, frame: Frame, scene: int) -> None:
+        """A frame came from the source; a gap in its index is a loss."""
         with self._lock:
             if self._frame is not None and frame.index > self._frame.index + 1:
                 self._lost += frame.index - self._frame.index - 1
                 self._faults["source"] = "the source lost frames"
                 self._passing["source"] = self._clock.now_ns() + PASSING_NS
-            self._frame, self._scene, self._signal = frame, scene, signal
-            if signal is not None and signal.kind == "none":
-                self._no_signal(signal.reason)
-            else:
-                self._clear("signal")
+            self._frame, self._scene = frame, scene
             self._captured += 1
             self._capture_times_ns.append(self._clock.now_ns())
             if self._first_capture_ns is None:
                 self._first_capture_ns = self._capture_times_ns[-1]
+            self._number += 1
+
+    def signal_seen(self, signal: Signal) -> None:
+        """What the source shows with the frame that came last."""
+        with self._lock:
+            self._signal = signal
+            if signal.kind == "none":
+                self._no_signal(signal.reason)
+            else:
+                self._clear("signal")
             self._number += 1
 
     def nothing_captured(self, signal: Signal) -> None:

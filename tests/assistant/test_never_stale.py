@@ -285,8 +285,8 @@ class WithoutLoss(RunState):
 
 
 class WithoutCards(RunState):
-    def frame_captured(self, frame: Frame, scene: int, signal: Signal | None = None) -> None:
-        super().frame_captured(frame, scene, None)
+    def signal_seen(self, signal: Signal) -> None:
+        super().signal_seen(Signal("live", signal.since_ns))
 
 
 class OfTheNewestFrame(RunState):

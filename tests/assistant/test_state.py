@@ -135,6 +135,7 @@ def test_a_fault_clears_and_what_went_wrong_stays_in_the_summary() -> None:
     state = make_state(clock)
     for _ in range(2):
         state.frame_captured(Frame(0, clock.time_ns, PIXELS), 0)
+        state.signal_seen(Signal("live", clock.time_ns))
         state.guidance_ready(make_guidance(0, clock.time_ns), None)
         before = state.snapshot()
         assert before.faults == () and before.guidance is not None
@@ -146,6 +147,7 @@ def test_a_fault_clears_and_what_went_wrong_stays_in_the_summary() -> None:
     state.nothing_captured(Signal("none", 0, "no images come"))
     assert state.snapshot().faults == ("no signal from test: it ended",), "the source itself said why"
     state.frame_captured(Frame(1, clock.time_ns, PIXELS, stream=1), 1)
+    state.signal_seen(Signal("live", clock.time_ns))
     assert state.snapshot().faults == ()
     assert state.faults == ("no signal from test: it ended (2 times)",)
     state.sound_lost("no sound from it")
@@ -181,7 +183,8 @@ def test_what_the_image_says(signal: Signal, shown: bool, faults: int, frozen: b
     previous = None
     for index in range(20):
         clock.time_ns = index * 100 * MS
-        state.frame_captured(Frame(index, clock.time_ns, PIXELS), 0, signal)
+        state.frame_captured(Frame(index, clock.time_ns, PIXELS), 0)
+        state.signal_seen(signal)
         guidance = make_guidance(index, clock.time_ns)
         state.guidance_ready(guidance, previous)
         previous = guidance
