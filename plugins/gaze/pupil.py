@@ -44,8 +44,8 @@ AGAIN_S = 1.0
 CLOCK_S = 60.0
 """Between two looks at the phone's clock."""
 ECHOES = 20
-HOLD_NS = 250_000_000
-"""How long gaze waits for a picture: one comes each 33 ms, is decoded and looked through."""
+HOLD_NS = 1_000_000_000
+"""How long gaze waits for the picture after it, which is encoded, sent, decoded and looked through."""
 CHANGE_NS = 100_000_000
 """Pictures taken so soon after the markers moved may still show them where they were."""
 

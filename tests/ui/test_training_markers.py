@@ -19,7 +19,7 @@ from tests.ui.conftest import ARTEFACTS, discard
 from tests.ui.scripted_run import ScriptedRun, live
 from tests.ui.test_training_screens import ObservedRun
 from ui.image_view import ImageView
-from ui.training.calibration_screen import CalibrationScreen
+from ui.training.calibration_screen import LOOK_NS, SETTLE_NS, CalibrationScreen
 from ui.training.markers import MarkerCorners, MarkerSquare
 from ui.training.watch import TrainingWatch
 
@@ -147,3 +147,25 @@ def test_no_point_of_the_check_lies_on_a_marker(size, qtbot, monkeypatch):
         near = area.adjusted(-6, -6, 6, 6)
         assert not any(near.contains(round(x * size[0]), round(y * size[1])) for x, y in TARGETS)
     discard(holder)
+
+
+def test_gaze_that_comes_late_counts_for_the_point_it_was_on(qtbot, manual_clock):
+    """Gaze of a scene camera waits for a picture: the next point may be there by then."""
+    screen = CalibrationScreen(SceneTracker(), "scene", 600.0, manual_clock)
+    try:
+        screen.begin()
+        screen._timer.stop()
+        begun_ns = manual_clock.now_ns()
+        manual_clock.advance((SETTLE_NS + LOOK_NS) / 1e9)
+        screen.step()
+        first, second = TARGETS[:2]
+        assert screen.target == second
+        nan = float("nan")
+        for captured_ns in (begun_ns, begun_ns + SETTLE_NS + 1, begun_ns + SETTLE_NS + LOOK_NS + 1):
+            screen._samples.append(GazeSample(captured_ns, nan, nan, device_x=first[0], device_y=first[1]))
+        screen.step()
+        assert [len(looked) for looked in screen._looked] == [1, 0]
+        assert screen._looked[0][0].captured_ns == begun_ns + SETTLE_NS + 1
+    finally:
+        screen.end()
+        discard(screen)

@@ -51,6 +51,7 @@ class CalibrationScreen(QWidget):
         self._lost = ""
         self._ending = threading.Event()
         self._looked: list[list[GazeSample]] = []
+        self._begun_ns: list[int] = []
         self._since_ns: int | None = None
         self.setWindowTitle(self.tr("Check of the eye tracker"))
         self.setAccessibleName(self.windowTitle())
@@ -115,6 +116,7 @@ class CalibrationScreen(QWidget):
         self._looked = [[]]
         self._samples.clear()
         self._since_ns = self._clock.now_ns()
+        self._begun_ns = [self._since_ns]
         self._timer.start(PERIOD_MS)
         self.update()
 
@@ -126,13 +128,15 @@ class CalibrationScreen(QWidget):
         now_ns = self._clock.now_ns()
         while self._samples:
             sample = self._samples.popleft()
-            if self._since_ns + SETTLE_NS <= sample.captured_ns < self._since_ns + SETTLE_NS + LOOK_NS:
-                self._looked[-1].append(sample)
+            for begun_ns, looked in zip(self._begun_ns, self._looked, strict=True):  # one may come late
+                if begun_ns + SETTLE_NS <= sample.captured_ns < begun_ns + SETTLE_NS + LOOK_NS:
+                    looked.append(sample)
         if self._lost or now_ns >= self._since_ns + SETTLE_NS + LOOK_NS:
             if self._lost or len(self._looked) == len(TARGETS):
                 self._judge()
                 return
             self._looked.append([])
+            self._begun_ns.append(now_ns)
             self._since_ns = now_ns
         self.update()
 
@@ -179,6 +183,7 @@ class CalibrationScreen(QWidget):
         )
         self._begin.setText(self.tr("Check again"))
         (self._go_on if found.passed else self._begin).setFocus()
+        self.update()  # the last point goes
 
     def _monitor(self) -> tuple[float, float, float]:
         """Width and height in device pixels, and how many of them are in a millimetre."""

@@ -1635,7 +1635,7 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <name>Training</name>
     <message>
         <source>Marker for the eye tracker's camera</source>
-        <translation>Marke für die Kamera des Blickmessers</translation>
+        <translation>Marke für die Kamera des Eyetrackers</translation>
     </message>
 </context><context>
     <name>Words</name>
