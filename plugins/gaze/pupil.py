@@ -96,7 +96,8 @@ class PupilGaze:
         self._seen = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
-        self._thread: threading.Thread | None = None
+        self._picture: Any = None
+        self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
         self._changed = threading.Condition()
 
@@ -112,8 +113,12 @@ class PupilGaze:
         found = asyncio.run(self._call(clock))
         self._finder = ScreenFinder(found.lens)
         self._offset_ns = found.offset_ns
-        self._thread = threading.Thread(target=self._receive, args=(clock,), name="pupil", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._receive, args=(clock,), name="pupil", daemon=True),
+            threading.Thread(target=self._look_for_markers, name="pupil markers", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
         notes = {
             "coordinates": "monitor",
             "mapped_by": "markers",
@@ -138,7 +143,7 @@ class PupilGaze:
 
     def read(self, stream: StreamKind, timeout_s: float) -> StreamItem | None:
         """See ``Device``. An app that goes away gives nothing until it is back."""
-        if self._thread is None or self._clock is None or stream != "gaze":
+        if not self._threads or self._clock is None or stream != "gaze":
             raise EndOfStream
         until_s = time.monotonic() + timeout_s
         with self._changed:
@@ -160,8 +165,8 @@ class PupilGaze:
         if loop is not None and work is not None and not loop.is_closed():
             with contextlib.suppress(RuntimeError):  # it has ended by itself just now
                 loop.call_soon_threadsafe(work.cancel)
-        if self._thread is not None:
-            self._thread.join(2 * ANSWER_S)
+        for thread in self._threads:
+            thread.join(2 * ANSWER_S)
 
     # On the thread that reads -----------------------------------------------------------------------------------------
 
@@ -215,33 +220,39 @@ class PupilGaze:
     async def _receive_scene(self, clock: Clock) -> None:  # noqa: ARG002 - as its two siblings
         from pupil_labs.realtime_api import receive_video_frames
 
-        looking: asyncio.Future[None] | None = None
         with self._changed:
             self._track.clear()
         async for picture in receive_video_frames(await self._url("world"), timeout=SILENT_S):
-            if looking is None or looking.done():  # else this picture is left out: the newest count
-                if looking is not None:
-                    looking.result()
-                grey = picture.to_ndarray(format="gray")
-                looking = asyncio.ensure_future(asyncio.to_thread(self._look, picture.timestamp_unix_ns, grey))
-
-    def _look(self, phone_ns: int, grey: Any) -> None:
-        """On a thread of the loop's pool."""
-        with self._changed:
-            markers, since_ns = self._markers, self._markers_ns
-            if phone_ns + self._offset_ns < since_ns + CHANGE_NS:
-                return
-        sight = self._finder.look(phone_ns, np.ascontiguousarray(grey, np.uint8), markers)
-        with self._changed:
-            if markers == self._markers:
-                self._track.add(sight)
-                self._seen = sight.seen
+            with self._changed:
+                self._picture = picture
                 self._changed.notify_all()
 
     async def _follow_clock(self, clock: Clock) -> None:
         while True:
             await asyncio.sleep(CLOCK_S)
             self._offset_ns = (await self._call(clock)).offset_ns
+
+    # On the thread that looks for markers -----------------------------------------------------------------------------
+
+    def _look_for_markers(self) -> None:
+        """At the newest picture, again and again; one that came while another was looked at gives way to a newer."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._picture is not None or self._closed.is_set())
+                if self._closed.is_set():
+                    return
+                picture, self._picture = self._picture, None
+                markers, since_ns = self._markers, self._markers_ns
+            phone_ns = picture.timestamp_unix_ns
+            if phone_ns + self._offset_ns < since_ns + CHANGE_NS:
+                continue
+            grey = np.ascontiguousarray(picture.to_ndarray(format="gray"), np.uint8)
+            sight = self._finder.look(phone_ns, grey, markers)
+            with self._changed:
+                if markers == self._markers:
+                    self._track.add(sight)
+                    self._seen = sight.seen
+                    self._changed.notify_all()
 
     # What the app is asked --------------------------------------------------------------------------------------------
 

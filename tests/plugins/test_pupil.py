@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
+import sys
 import threading
 import time
 
@@ -14,7 +15,7 @@ import pytest
 from assistant.clock import MonotonicClock
 from assistant.contracts import GazeSample
 from assistant.errors import ConfigError, EndOfStream, SourceError
-from assistant.plugin_loader import load_plugin
+from assistant.plugin_loader import load_plugin, missing_package
 from assistant.teaching.gaze_mapping import ScreenView
 from assistant.teaching.observer import GazeOnImage, Observer
 from tests.loopback import free_port
@@ -104,7 +105,7 @@ def test_gaze_goes_from_the_scene_to_the_monitor_while_the_head_turns(companion,
         device.close()
     with pytest.raises(EndOfStream):
         device.read("gaze", 0.1)
-    assert "pupil" not in [thread.name for thread in threading.enumerate()]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("pupil")]
 
 
 def test_an_app_that_goes_away_is_said_and_taken_again(companion):
@@ -171,3 +172,11 @@ def test_options_and_lock_step_are_refused():
         load_plugin("sonocue.gaze", "pupil")("host,search=1", paced=True)
     with pytest.raises(SourceError, match="only be live"):
         load_plugin("sonocue.gaze", "pupil")("host", paced=False)
+
+
+def test_without_the_library_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pupil_labs.realtime_api", None)
+    device = load_plugin("sonocue.gaze", "pupil")("127.0.0.1", paced=True)
+    with pytest.raises(ModuleNotFoundError) as missing:  # the command line makes the line of it, as for any package
+        device.open(MonotonicClock())
+    assert "pip install 'sonocue[pupil]'" in str(missing_package(missing.value, "this command"))
