@@ -318,13 +318,14 @@ def stopping_on_signals() -> Iterator[list[Run]]:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
+    """For people: without the planes that were not seen and the items that nobody touched."""
     table = Table(show_header=False)
     for name, value in summary.items():
         if isinstance(value, dict):
-            value = "  ".join(f"{key} {number}" for key, number in value.items())
+            value = "  ".join(f"{key} {told}" for key, told in value.items() if told not in (0.0, "open"))
         elif isinstance(value, list):
             value = "\n".join(value)
-        table.add_row(name, str(value))
+        table.add_row(name, "-" if value in (None, "") else str(value))
     Console().print(table)
 
 
