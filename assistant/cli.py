@@ -322,11 +322,17 @@ def _print_summary(summary: dict[str, Any]) -> None:
     table = Table(show_header=False)
     for name, value in summary.items():
         if isinstance(value, dict):
-            value = "  ".join(f"{key} {told}" for key, told in value.items() if told not in (0.0, "open"))
+            value = "  ".join(f"{key} {_told(one)}" for key, one in value.items() if one not in (0.0, "open"))
         elif isinstance(value, list):
             value = "\n".join(value)
-        table.add_row(name, "-" if value in (None, "") else str(value))
+        table.add_row(name, _told(value))
     Console().print(table)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value in (None, "") else str(value)
 
 
 def _end(message: str, status: int) -> None:
