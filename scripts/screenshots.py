@@ -18,6 +18,8 @@ from assistant.config import load_config
 from assistant.pipeline import start_run
 from assistant.run import Run
 from assistant.snapshot import Snapshot
+from assistant.teaching.cases import Case
+from assistant.teaching.open_gaze import create_tracker
 from assistant.virtual_screen import virtual_screen
 
 SIZE_PX = (1600, 900)
@@ -85,9 +87,13 @@ def moments(record: Path, wanted: dict[str, Wanted]) -> dict[str, Snapshot]:
 
 def take(out: Path) -> None:
     """All pictures, on the screen that ``DISPLAY`` names."""
+    from PyQt6.QtWidgets import QWidget
+
     from ui.app import new_application
     from ui.remembered import Remembered
     from ui.start_page import StartPage
+    from ui.training.calibration_screen import CalibrationScreen
+    from ui.training.case_screen import CaseScreen
     from ui.translation import choose_language
     from ui.window import Window
 
@@ -123,11 +129,24 @@ def take(out: Path) -> None:
         shown.wait_left()
         shown.deleteLater()
 
+    def screen(name: str, shown: QWidget) -> None:
+        shown.resize(*SIZE_PX)
+        shown.show()
+        application.processEvents()
+        shown.grab().save(str(out / f"{name}.png"))
+        shown.hide()
+        shown.deleteLater()
+
     picture("window", found["live"])
     picture("window-abstaining", found["abstaining"])
     picture("window-frozen", found["live"], frozen=True)
     picture("window-help", found["live"], helping=True)
     page("start-page")
+    tracker = create_tracker("mouse")
+    screen("training-calibration", CalibrationScreen(tracker, "mouse", 600.0))
+    tracker.close()
+    cases = (Case(n, f"20261125T0{n}0000", Path(), 55.0 * n, n == 2, n == 1) for n in range(1, 6))
+    screen("training-cases", CaseScreen(tuple(cases), blinded=True))
     choose_language(application, "de")
     picture("window-german", found["live"])
     page("start-page-german")
