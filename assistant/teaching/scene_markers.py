@@ -155,7 +155,7 @@ class SceneTrack:
     """
 
     def __init__(self) -> None:
-        self._sights: deque[Sight] = deque(maxlen=32)
+        self._sights: deque[Sight] = deque(maxlen=64)
 
     def add(self, sight: Sight) -> None:
         """The newest picture's."""

@@ -49,7 +49,7 @@ HOLD_NS = 1_000_000_000
 CHANGE_NS = 100_000_000
 """Pictures taken so soon after the markers moved may still show them where they were."""
 
-_QUIET = ("aiortsp.rtsp.reader", "pupil_labs.realtime_api", "libav")
+_QUIET = ("aiortsp.rtsp.reader", "pupil_labs.realtime_api")
 """Loggers that would write into the terminal what the window says in plain words."""
 
 
@@ -122,8 +122,8 @@ class PupilGaze:
         notes = {
             "coordinates": "monitor",
             "mapped_by": "markers",
+            "listens": "four UDP ports of every interface",  # the library's RTP and RTCP
             "lens": "of the device" if found.lens is not None else "unknown: not corrected",
-            "clock_ms": round(found.offset_ns / 1e6),
             "round_trip_ms": found.round_trip_ms,
         }
         return DeviceInfo(name=f"pupil: {found.name}", streams=frozenset({"gaze"}), notes=notes)

@@ -79,6 +79,7 @@ def test_gaze_goes_from_the_scene_to_the_monitor_while_the_head_turns(companion,
     info = device.open(clock)
     try:
         assert info.name == "pupil: test phone" and info.notes["lens"] == "of the device"
+        assert "every interface" in info.notes["listens"], "said in the window"
         unmapped = read_until(device, lambda _: True, "gaze")
         assert not unmapped.valid and device.markers_seen == 0, "no markers are shown yet: nothing is guessed"
         device.look_for(corner_markers())
