@@ -142,6 +142,13 @@ def test_the_watch_tells_where_the_image_is_and_whether_gaze_is_shown(open_windo
     assert found.x_px == pytest.approx(frame.width_px / 2, abs=2)
     assert found.y_px == pytest.approx(frame.height_px / 2, abs=2)
 
+    window.press("freeze")
+    watch.look()
+    while (held := mouse.read("gaze", 0.1)).valid and time.monotonic() < deadline:
+        pass
+    assert not held.valid, "what is looked at is not the image that is recorded now"
+    window.press("freeze")
+
     window.pull()
     window.pull()  # the image without guidance
     watch.look()

@@ -40,6 +40,7 @@ class TrainingWatch(QTimer):
         self._clock = clock or MonotonicClock()
         self._painted_ns: int | None = None
         self._frame = MarkerFrame(window, image_view) if observer.wants_markers else None
+        self._freeze = [button for button in window.findChildren(KeyButton) if button.action.name == "freeze"]
         if observer.hides_gaze:  # the run gives no map then; key and legend would promise one
             for legend in window.findChildren(GazeLegend):
                 legend.hide()
@@ -53,6 +54,8 @@ class TrainingWatch(QTimer):
     def look(self) -> None:
         """Look once."""
         view = screen_view(self._image_view)
+        if any(button.isChecked() for button in self._freeze):
+            view = None  # the image that is held is not the one that is recorded: gaze on it lies on no frame
         self._observer.look_through(view)
         if self._observer.wants_mouse:
             self._observer.point_at(self._mouse() if view is not None else None)
