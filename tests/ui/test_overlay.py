@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 from PyQt6.QtCore import QRect
-from PyQt6.QtWidgets import QApplication, QLabel
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QLabel
 
 from assistant.clock import MonotonicClock
 from assistant.contracts import Abstention
@@ -68,8 +69,8 @@ def laid(display, manual_clock):
 
 
 def settle():
-    for _ in range(5):
-        QApplication.processEvents()
+    """A loop that waits: only before it sleeps does Qt send on what it keeps for the X server."""
+    QTest.qWait(20)
 
 
 def filmed(region=AREA):

@@ -22,13 +22,13 @@ from ui.gaze_legend import GazeLegend
 from ui.heatmap_mode import HeatmapMode, is_shown, next_mode, stepped
 from ui.keys import ACTIONS, Action, KeyButton
 from ui.overlay.compositor import Compositor
-from ui.overlay.heat_layer import HeatLayer
+from ui.overlay.heat_layer import HeatLayer, send_now
 from ui.overlay.place import free_place
 from ui.overlay.words_layer import CORNERS, WordsLayer
 from ui.privacy_keys import PrivacyKeys
 from ui.translation import translate
 from ui.window import FIRST_IMAGE_DEADLINE_NS, MESSAGE_NS, PULL_PERIOD_MS, STOP_DEADLINE_NS
-from ui.words import banners
+from ui.words import Banner, banners
 
 LOOK_PERIOD_NS: Final = 500_000_000
 """How often the overlay is laid on top anew, and the compositor is asked for."""
@@ -180,6 +180,7 @@ class Control(QWidget):
     def _show(self, snapshot: Snapshot, now_ns: int) -> None:
         """Below the overlay another program goes on: what is no longer about its image is not left there."""
         stopping = self._stop_until_ns is not None
+        before = self._visible()
         shown = self.buttons["overlays"].isChecked() and not (stopping or snapshot.ended)
         if self._heat is not None:
             heat = shown and is_shown(self._heatmap, frozen=snapshot.frozen)
@@ -187,10 +188,22 @@ class Control(QWidget):
             self._show_legend(snapshot)
         self._words.show_snapshot(snapshot, now_ns)
         self._words.setVisible(shown)
-        before = self._banners.height()
-        self._banners.show_banners(banners(snapshot, stopping=stopping))
+        if self._visible() != before:
+            send_now()
+        self._show_banners(banners(snapshot, stopping=stopping))
+
+    def _visible(self) -> tuple[bool, bool]:
+        return self._heat is not None and self._heat.isVisible(), self._words.isVisible()
+
+    def _show_banners(self, said: tuple[Banner, ...]) -> None:
+        """With more to say this window grows, and then goes where it covers no image again."""
+        before = self._banners.minimumHeight()
+        self._banners.show_banners(said)
         if self._banners.minimumHeight() != before:
+            was_beside = not self.geometry().intersects(self._area)
             self.adjustSize()
+            if was_beside and self.geometry().intersects(self._area):
+                self._place_keys()
 
     def _show_legend(self, snapshot: Snapshot) -> None:
         has_map = snapshot.guidance is None or snapshot.guidance.gaze_map is not None
@@ -215,6 +228,7 @@ class Control(QWidget):
                 self._heat.raise_()
         if self._words.isVisible():
             self._words.raise_()
+        send_now()
 
     # What the keys do -------------------------------------------------------------------------------------------------
 
@@ -269,14 +283,16 @@ class Control(QWidget):
             screens: all of them, in Qt's units.
         """
         self._screens = screens
-        if not self._place_words():
-            return False
+        return self._place_words() and self._place_keys()
+
+    def _place_keys(self) -> bool:
+        """Beside what is looked at, where the screen has room for that."""
         self.adjustSize()
         room = self.size() + QSize(2 * _FRAME_PX, 2 * _FRAME_PX)
         avoiding = [self._words.geometry(), *self._filmed()]
-        spot = free_place(room, self._area, [*avoiding, self._area], screens)
+        spot = free_place(room, self._area, [*avoiding, self._area], self._screens)
         if spot is None:
-            spot = free_place(room, self._area, avoiding, screens)
+            spot = free_place(room, self._area, avoiding, self._screens)
         if spot is None:
             return False
         self.move(spot + QPoint(_FRAME_PX, _FRAME_PX))
@@ -302,6 +318,7 @@ class Control(QWidget):
             return
         if self.frameGeometry().intersects(self._forbidden):
             self.hide()
+            send_now()
             self.place(self._screens)
             self.show()
             self._say(translate("Overlay", "Moved away: this window would be filmed there"))

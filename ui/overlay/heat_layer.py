@@ -11,7 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 from PyQt6.QtCore import QPoint, QPointF, QRect, QSize, Qt
-from PyQt6.QtGui import QGuiApplication, QImage, QPainter, QPaintEvent, QRegion
+from PyQt6.QtGui import QCursor, QGuiApplication, QImage, QPainter, QPaintEvent, QRegion
 from PyQt6.QtWidgets import QWidget
 
 from assistant.contracts import Frame, Guidance, UInt8Array
@@ -34,6 +34,14 @@ def lay_over(window: QWidget) -> None:
     window.setWindowFlags(flags)
     window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
     window.setAttribute(Qt.WidgetAttribute.WA_MacAlwaysShowToolWindow)
+
+
+def send_now() -> None:
+    """Let the X server know at once who is hidden and who is on top.
+
+    Qt keeps such requests until something is painted (seen with Qt 6.11); a question that needs an answer sends them.
+    """
+    QCursor.pos()
 
 
 class HeatLayer(QWidget):
