@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 from PyQt6.QtCore import QRect
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QLabel
+from PyQt6.QtWidgets import QApplication, QLabel
 
 from assistant.clock import MonotonicClock
 from assistant.contracts import Abstention
@@ -309,3 +310,33 @@ def test_no_room_beside_what_is_filmed_is_one_line_before_the_run_begins():
         prepare_overlay("beside", source="screen:1920x1080+0+0")
     with pytest.raises(ConfigError, match=r"^overlay: expected a rectangle on one screen \(1920x1080\+0\+0\), got"):
         prepare_overlay("800x600+1500+0", source="opencv:0")
+
+
+def test_under_wayland_it_is_refused(monkeypatch):
+    monkeypatch.setattr(QGuiApplication, "platformName", staticmethod(lambda: "wayland"))
+    with pytest.raises(ConfigError, match=r"^overlay: under Wayland no program may place a window"):
+        prepare_overlay(str(AREA), source="opencv:0")
+
+
+# The end ------------------------------------------------------------------------------------------------------------
+
+
+def test_seconds_stop_the_run_and_close_all_windows():
+    run = ScriptedRun([live()])
+    prepare_overlay(str(AREA), source="opencv:0")(run, title="Sonocue", seconds=0.2, heatmap="always", screenshot=None)
+    assert run.stops >= 1
+    assert run.snapshot().ended
+
+
+def test_a_defect_stops_the_run_and_takes_the_windows_away():
+    class Broken(ScriptedRun):
+        def snapshot(self):
+            if self.asked == 3:
+                raise ZeroDivisionError("a defect")
+            return super().snapshot()
+
+    run = Broken([live()])
+    with pytest.raises(ZeroDivisionError):
+        prepare_overlay(str(AREA), source="opencv:0")(run, title="Sonocue")
+    assert run.stops == 1
+    assert [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()] == []

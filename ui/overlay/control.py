@@ -24,7 +24,7 @@ from ui.keys import ACTIONS, Action, KeyButton
 from ui.overlay.compositor import Compositor
 from ui.overlay.heat_layer import HeatLayer, send_now
 from ui.overlay.place import free_place
-from ui.overlay.words_layer import CORNERS, WordsLayer
+from ui.overlay.words_layer import CORNERS, StateLines, WordsLayer
 from ui.privacy_keys import PrivacyKeys
 from ui.translation import translate
 from ui.window import FIRST_IMAGE_DEADLINE_NS, MESSAGE_NS, PULL_PERIOD_MS, STOP_DEADLINE_NS
@@ -92,6 +92,7 @@ class Control(QWidget):
         self._snapshot: Snapshot | None = None
         self._screens: Sequence[QRect] = ()
         self.setWindowTitle(title)
+        self._state = StateLines(self, remarks=False)  # they stand in the banners
         self._banners, self._legend, self._message = Banners(self), GazeLegend(self), QLabel(self)
         self.buttons = {action.name: KeyButton(action, self) for action in self._actions()}
         self._lay_out()
@@ -121,6 +122,7 @@ class Control(QWidget):
         self.setFont(font)
         self.setFixedWidth(WIDTH_EM * EM_PX)
         column = QVBoxLayout(self)
+        column.addWidget(self._state)
         column.addWidget(self._banners)
         column.addWidget(self._legend)
         self._legend.setVisible(self._heat is not None)
@@ -190,6 +192,7 @@ class Control(QWidget):
         self._words.setVisible(shown)
         if self._visible() != before:
             send_now()
+        self._state.show_snapshot(snapshot)
         self._show_banners(banners(snapshot, stopping=stopping))
 
     def _visible(self) -> tuple[bool, bool]:

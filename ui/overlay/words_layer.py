@@ -16,7 +16,7 @@ from ui.plane_card import PlaneCard
 from ui.translation import translate
 from ui.words import Statement, disclaimer, elapsed, statement
 
-CORNERS: Final = ("top right", "bottom right", "bottom left", "top left")
+CORNERS: Final = ("top-right", "bottom-right", "bottom-left", "top-left")
 WIDTH_EM: Final = 24
 _AGE_PERIOD_NS: Final = 200_000_000
 
@@ -72,10 +72,11 @@ def _words(said: Statement) -> tuple[object, ...]:
 
 
 class StateLines(QWidget):
-    """What it may not be used for; whether it records; the worst fault, else the first lasting remark."""
+    """What it may not be used for; whether it records; with ``remarks`` the worst fault, else the first remark."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, remarks: bool = True) -> None:
         super().__init__(parent)
+        self._has_remarks = remarks
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._state, self._remark = "", ""
         self._records = self._wrong = False
@@ -87,7 +88,7 @@ class StateLines(QWidget):
         if snapshot.ended:
             state = translate("Words", "Ended")
         state = f"{state}  {elapsed(snapshot.elapsed_s)}"
-        remarks = snapshot.faults or snapshot.notices
+        remarks = (snapshot.faults or snapshot.notices) if self._has_remarks else ()
         remark = engine_says(remarks[0]) if remarks else ""
         shown = (state, remark, snapshot.recording, bool(snapshot.faults))
         if shown != (self._state, self._remark, self._records, self._wrong):
@@ -98,7 +99,7 @@ class StateLines(QWidget):
     def sizeHint(self) -> QSize:
         """A line each, and two for a remark."""
         unit = theme.em(self)
-        return QSize(20 * unit, round(6.3 * unit))
+        return QSize(20 * unit, round((6.3 if self._has_remarks else 3.6) * unit))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """A full dot while recording, a ring otherwise; a remark with its own mark: no meaning by colour alone."""
