@@ -21,9 +21,9 @@ from tests.ui.conftest import discard
 from tests.ui.overlay_ground import GROUND
 from tests.ui.scripted_run import IMAGE, ScriptedRun, frame_of, guidance_for, live, snapshot_of
 from ui.overlay.app import open_overlay, prepare_overlay
-from ui.overlay.compositor import Compositor
 from ui.overlay.place import Place
 from ui.overlay.words_layer import StateLines
+from ui.overlay.x_screen import XScreen
 from ui.plane_card import PlaneCard
 
 AREA = ScreenRegion(520, 392, 400, 300)  # the images are 325x245, as wide to two pixels
@@ -135,12 +135,12 @@ def compositor(display):
     if shutil.which("xcompmgr") is None:
         pytest.skip("xcompmgr is not installed (apt-get install xcompmgr)")
     process = subprocess.Popen(["xcompmgr", "-n"], stderr=subprocess.DEVNULL)
-    watch = Compositor()
-    wait_for(watch.runs)
+    watch = XScreen()
+    wait_for(watch.composites)
     yield process
     process.terminate()
     process.wait()
-    wait_for(lambda: not watch.runs())
+    wait_for(lambda: not watch.composites())
     watch.close()
 
 
@@ -161,7 +161,7 @@ def test_with_a_compositor_it_is_half_transparent_and_without_one_again_dots(gro
     painted = ~is_ground(shown) & free
     assert len(np.unique(shown[painted], axis=0)) > 200, "it fades"
     compositor.terminate()
-    wait_for(lambda: not control._compositor.runs())
+    wait_for(lambda: not control._x_screen.composites())
     manual_clock.advance(1)
     control.pull()
     wait_for(lambda: (is_ground(filmed()) & free).sum() > 0.6 * free.sum())
@@ -234,6 +234,22 @@ def test_nothing_is_left_when_the_run_is_stopped_or_ends(ground, laid):
         control.pull()
         wait_for(lambda: is_ground(filmed()).all())
         control.put_away()
+
+
+def test_while_qt_hangs_nothing_stale_lies_over_the_program_that_goes_on(ground, laid):
+    control = laid(ScriptedRun([live()]))
+    control.start()
+    wait_for(lambda: not is_ground(filmed()).all())
+    device = screen.create(f"{AREA},fps=20", paced=True)
+    device.open(MonotonicClock())
+    time.sleep(1.2)  # Qt's thread hangs
+    frames = [device.read("video", 1.0) for _ in range(20)]
+    device.close()
+    overlaid = [frame.captured_ns for frame in frames if not is_ground(frame.pixels).all()]
+    assert overlaid and overlaid[-1] - frames[0].captured_ns < 800_000_000
+    assert is_ground(frames[-1].pixels).all()
+    wait_for(lambda: (~is_ground(filmed())).sum() > 5000)
+    assert control._heat.isVisible() and control._words.isVisible()
 
 
 def test_keys_of_the_control_change_hide_and_end_it(ground, laid, qtbot):

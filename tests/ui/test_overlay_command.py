@@ -80,7 +80,6 @@ def test_over_another_program_it_ends_by_a_signal_and_leaves_a_whole_session(
     ("options", "problem"),
     [
         (["--source", f"screen:{FILMED}", "--overlay", "filmed"], "expected '--overlay beside'"),
-        (["--overlay", "600x450+0+0", "--headless"], "leave out --headless and --screenshot"),
         (["--overlay", "600x450+0+0", "--screenshot", "a.png"], "leave out --headless and --screenshot"),
     ],
 )

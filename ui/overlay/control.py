@@ -21,10 +21,11 @@ from ui.banners import Banners
 from ui.gaze_legend import GazeLegend
 from ui.heatmap_mode import HeatmapMode, is_shown, next_mode, stepped
 from ui.keys import ACTIONS, Action, KeyButton
-from ui.overlay.compositor import Compositor
 from ui.overlay.heat_layer import HeatLayer, send_now
 from ui.overlay.place import free_place
+from ui.overlay.stall_watch import StallWatch
 from ui.overlay.words_layer import CORNERS, StateLines, WordsLayer
+from ui.overlay.x_screen import XScreen
 from ui.privacy_keys import PrivacyKeys
 from ui.translation import translate
 from ui.window import FIRST_IMAGE_DEADLINE_NS, MESSAGE_NS, PULL_PERIOD_MS, STOP_DEADLINE_NS
@@ -55,7 +56,7 @@ class Control(QWidget):
         heat: the heatmap that lies over it; None: it may not.
         area: the rectangle that is laid over, or that is filmed when ``heat`` is None; Qt's units.
         forbidden: what is filmed, where our windows would be filmed too; None: nowhere.
-        seconds: stop the run so long after its first image at the latest; the run itself counts too.
+        seconds: stop the run so long after its first image, or when none comes; the run itself counts too.
         heatmap: when the predicted gaze is shown, until a key says otherwise.
     """
 
@@ -80,12 +81,12 @@ class Control(QWidget):
         self._run, self._clock = run, clock or MonotonicClock()
         self._words, self._heat, self._area, self._forbidden = words, heat, area, forbidden
         self._heatmap, self._opacity, self._corner = heatmap, 1.0, 0
-        self._compositor = Compositor()
+        self._x_screen = XScreen()
+        self._stall_watch: StallWatch | None = None
         self._look_due_ns = 0
         self._closes_itself = seconds is not None
-        self._stop_due_ns = (
-            None if seconds is None else self._clock.now_ns() + FIRST_IMAGE_DEADLINE_NS + round(seconds * 1e9)
-        )
+        self._seconds_ns = None if seconds is None else round(seconds * 1e9)
+        self._counts_from_ns = self._clock.now_ns() + FIRST_IMAGE_DEADLINE_NS
         self._stop_until_ns: int | None = None
         self._message_until_ns = 0
         self._is_finished = False
@@ -104,6 +105,8 @@ class Control(QWidget):
 
     def start(self) -> None:
         """Begin to look at the run."""
+        layers = [layer for layer in (self._heat, self._words) if layer is not None]
+        self._stall_watch = StallWatch(self._x_screen, [int(layer.winId()) for layer in layers])
         self._timer.start(PULL_PERIOD_MS)
 
     def _actions(self) -> list[Action]:
@@ -159,9 +162,15 @@ class Control(QWidget):
 
     def pull(self) -> None:
         """Look at the run once: show what is new, take away what is over, and see whether it is time to end."""
+        if self._stall_watch is not None and self._stall_watch.beat():
+            self._words.hide()  # Qt takes them for shown
+            if self._heat is not None:
+                self._heat.show_guidance(None, None, shown=False)
         snapshot, now_ns = self._run.snapshot(), self._clock.now_ns()
         is_new = self._snapshot is None or snapshot.number != self._snapshot.number
         if is_new:
+            if snapshot.frame is not None:
+                self._counts_from_ns = min(self._counts_from_ns, now_ns)
             self._snapshot = snapshot
         if now_ns >= self._look_due_ns:
             self._look_due_ns = now_ns + LOOK_PERIOD_NS
@@ -176,7 +185,7 @@ class Control(QWidget):
         elif self._stop_until_ns is not None and now_ns >= self._stop_until_ns:
             self.overdue = True
             self._finish()
-        elif self._stop_due_ns is not None and now_ns >= self._stop_due_ns:
+        elif self._seconds_ns is not None and now_ns >= self._counts_from_ns + self._seconds_ns:
             self.stop()
 
     def _show(self, snapshot: Snapshot, now_ns: int) -> None:
@@ -226,7 +235,7 @@ class Control(QWidget):
         """Windows that were opened since lie below again; a compositor may have come or gone."""
         if self._heat is not None:
             frame = None if self._snapshot is None else self._snapshot.frame
-            self._heat.set_look(self._opacity, clear=self._compositor.runs(), frame=frame)
+            self._heat.set_look(self._opacity, clear=self._x_screen.composites(), frame=frame)
             if self._heat.isVisible():
                 self._heat.raise_()
         if self._words.isVisible():
@@ -339,7 +348,9 @@ class Control(QWidget):
         """No window is left on the screen, whatever happened. Idempotent."""
         self._is_finished = True
         self._timer.stop()
-        self._compositor.close()
+        if self._stall_watch is not None:
+            self._stall_watch.close()
+        self._x_screen.close()
         for window in (self._heat, self._words, self):
             if window is not None:
                 window.close()

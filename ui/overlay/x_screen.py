@@ -1,12 +1,12 @@
-"""Does what is painted half transparent let through what lies below? On X11 only beside a compositor, which may end.
+"""What Qt has no words for on X11: is there a compositor, and taking a window away while Qt's own thread hangs.
 
-Without one the server shows such a window as it is painted: black where it is clear. On Qt's main thread.
+Without a compositor the server shows a half transparent window black where it is clear; it may come and go. Any thread.
 """
 
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
+from collections.abc import Iterable
 
 from PyQt6.QtGui import QGuiApplication
 
@@ -14,8 +14,8 @@ _OWNER_AT = 8
 """Where the one 32-bit number stands in the replies to InternAtom and GetSelectionOwner (X11 protocol, section 9)."""
 
 
-class Compositor:
-    """Asks the X server; everywhere else there always is a compositor."""
+class XScreen:
+    """A connection of its own to the X server. Elsewhere there always is a compositor, and nothing is taken away."""
 
     def __init__(self) -> None:
         self._xcb: ctypes.CDLL | None = None
@@ -24,11 +24,19 @@ class Compositor:
         if QGuiApplication.platformName() == "xcb":
             self._connect()
 
-    def runs(self) -> bool:
-        """Whether it is there now. One question to the X server."""
+    def composites(self) -> bool:
+        """Whether half transparent windows let through what lies below, now. One question to the X server."""
         if QGuiApplication.platformName() != "xcb":
             return True
         return bool(self._atom) and self._ask("xcb_get_selection_owner", ctypes.c_uint32(self._atom)) != 0
+
+    def take_away(self, windows: Iterable[int]) -> None:
+        """Unmap windows by their numbers, at once."""
+        if self._xcb is None or self._connection is None:
+            return
+        for window in windows:
+            self._xcb.xcb_unmap_window(self._connection, ctypes.c_uint32(window))
+        self._xcb.xcb_flush(self._connection)
 
     def close(self) -> None:
         """Leave the X server. Idempotent."""
