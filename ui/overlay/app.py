@@ -125,7 +125,7 @@ def open_overlay(
     if not control.place([screen.geometry() for screen in QGuiApplication.screens()]):
         raise ConfigError(
             f"overlay: expected room on the screen for {words.width()}x{words.height()} (words) and "
-            f"{control.width()}x{control.height()} (keys) beside {place.filmed}, got none: film a smaller part, or "
+            f"{control.width()}x{control.height()} (keys) beside {place.area}, got none: film a smaller part, or "
             f"use a second screen"
         )
     return control

@@ -301,14 +301,14 @@ class Control(QWidget):
         """Beside what is looked at, where the screen has room for that."""
         self.adjustSize()
         room = self.size() + QSize(2 * _FRAME_PX, 2 * _FRAME_PX)
-        avoiding = [self._words.geometry(), *self._filmed()]
-        spot = free_place(room, self._area, [*avoiding, self._area], self._screens)
-        if spot is None:
-            spot = free_place(room, self._area, avoiding, self._screens)
-        if spot is None:
-            return False
-        self.move(spot + QPoint(_FRAME_PX, _FRAME_PX))
-        return True
+        words, filmed = self._words.geometry(), self._filmed()
+        far = QRect(self._screens[0].bottomRight(), QSize(1, 1))
+        for avoiding, near in (([words, *filmed, self._area], self._area), ([words, *filmed], far), (filmed, far)):
+            spot = free_place(room, near, avoiding, self._screens)
+            if spot is not None:
+                self.move(spot + QPoint(_FRAME_PX, _FRAME_PX))
+                return True
+        return not filmed  # then the system finds a place, however small the screen is
 
     def _filmed(self) -> list[QRect]:
         return [] if self._forbidden is None else [self._forbidden]

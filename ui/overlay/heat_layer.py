@@ -87,14 +87,14 @@ class HeatLayer(QWidget):
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
         painter.fillRect(self.rect(), Qt.GlobalColor.transparent)
         if self._image is not None:
-            painter.drawImage(QPointF(self._at_px) / self.devicePixelRatioF(), self._image)
+            painter.drawImage(QPointF(self._at_px) / self._image.devicePixelRatio(), self._image)
 
     def _make(self, frame: Frame | None) -> None:
         """The picture and the window's shape; without a picture there is no window: an empty shape would be none."""
         self._image = self._image_pixels = None
         area = QRect()
+        ratio = self.devicePixelRatioF() if self._clear else 1.0  # a shape is in Qt's units
         if self._shown and self._guidance is not None and frame is not None and self._colours is not None:
-            ratio = self.devicePixelRatioF()
             room = QSize(round(self.width() * ratio), round(self.height() * ratio))
             area = gaze_area(self._guidance, frame, fitted(frame, room))
         holes = None
@@ -110,7 +110,7 @@ class HeatLayer(QWidget):
             layout = QImage.Format.Format_ARGB32_Premultiplied
             # The stubs ask for bytes; Qt takes any buffer.
             self._image = QImage(self._image_pixels.data, width, height, 4 * width, layout)  # type: ignore[call-overload]
-            self._image.setDevicePixelRatio(self.devicePixelRatioF())
+            self._image.setDevicePixelRatio(ratio)
             self._at_px = area.topLeft()
         self._put(holes)
 
@@ -131,7 +131,7 @@ def dots(colours: UInt8Array, area: QRect, opacity: float) -> tuple[UInt8Array, 
 
     Args:
         colours: ``(h, w, 4)`` uint8 premultiplied BGRA, see ``heat_picture``.
-        area: where it lies in the window, in pixels.
+        area: where it lies in the window, in Qt's units.
         opacity: in (0, 1]; the dots grow with it.
 
     Returns:
