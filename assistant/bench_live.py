@@ -75,8 +75,10 @@ def bench_live(
     with tempfile.TemporaryDirectory(prefix="sonocue-bench-") as temporary:
         settings = LiveBench(
             source=source,
-            model=str(_model_folder(model, Path(temporary) / "model")),
-            smaller_model=None if smaller is None else str(_model_folder(smaller, Path(temporary) / "smaller")),
+            model=str(_model_folder(model, Path(temporary) / "model", threads)),
+            smaller_model=None
+            if smaller is None
+            else str(_model_folder(smaller, Path(temporary) / "smaller", threads)),
             backends=tuple(backend or _DEFAULTS.backends),
             threads=threads,
             seconds=seconds,
@@ -93,7 +95,7 @@ def bench_live(
         _print_table(report)
 
 
-def _model_folder(name: str, out: Path) -> Path:
+def _model_folder(name: str, out: Path, threads: int) -> Path:
     """The folder of a model; a reference network is made fit for a run, in ``out``."""
     if name == "default":
         return default_model_path()
@@ -104,10 +106,10 @@ def _model_folder(name: str, out: Path) -> Path:
         raise ConfigError(
             f"'{name}' is no model: expected a model folder, 'default', or one of {', '.join(networks.NAMES)}"
         )
-    return _fit_for_a_run(read_bundle(reference_folder(networks, name)), name, out)
+    return _fit_for_a_run(read_bundle(reference_folder(networks, name)), name, out, threads)
 
 
-def _fit_for_a_run(bundle: ModelBundle, name: str, out: Path) -> Path:
+def _fit_for_a_run(bundle: ModelBundle, name: str, out: Path, threads: int) -> Path:
     """A reference network in INT8 with golden outputs of its own, and the planes of the default model.
 
     Its weights are random and bear quantisation worse than trained ones, so that no engine would be admitted in INT8 by
@@ -115,7 +117,7 @@ def _fit_for_a_run(bundle: ModelBundle, name: str, out: Path) -> Path:
     """
     planes = read_bundle(default_model_path())
     image = load_arrays(bundle.golden)["image"]
-    engine = create_backend("openvino", 1)
+    engine = create_backend("openvino", threads)
     try:
         engine.load(bundle, "int8")
         answers = [engine.infer(image[index : index + 1]) for index in range(len(image))]

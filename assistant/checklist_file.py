@@ -61,7 +61,7 @@ def load_checklist(name: str) -> Checklist:
         raise ConfigError(
             f"checklist '{name}' cannot be read: {error.strerror}; name a .toml file, or fasp20"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"checklist '{path}' is not TOML: {error}") from error
     items = data.get("item")
     if not isinstance(items, list) or not 0 < len(items) <= MAX_ITEMS:

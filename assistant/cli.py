@@ -326,14 +326,21 @@ def stopping_on_signals() -> Iterator[list[Run]]:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
+    """For people: without the planes that were not seen and the items that nobody touched."""
     table = Table(show_header=False)
     for name, value in summary.items():
         if isinstance(value, dict):
-            value = "  ".join(f"{key} {number}" for key, number in value.items())
+            value = "  ".join(f"{key} {_told(one)}" for key, one in value.items() if one not in (0.0, "open"))
         elif isinstance(value, list):
             value = "\n".join(value)
-        table.add_row(name, str(value))
+        table.add_row(name, _told(value))
     Console().print(table)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value in (None, "") else str(value)
 
 
 def _end(message: str, status: int) -> None:

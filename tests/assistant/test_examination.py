@@ -220,6 +220,7 @@ def test_an_item_whose_class_the_model_lacks_is_ticked_by_hand() -> None:
         ('name = "x"\ntitle = "x"\n[[item]]\nname = "a"\n[[item]]\nname = "a"', "twice"),
         ('title = "x"\n[[item]]\nname = "a"', "name"),
         ("name = ", "TOML"),
+        ("name = " + "[" * 5000, "TOML"),
         ("#" * 200_000, "bytes"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assistant import recording
 from assistant.clock import MonotonicClock
 from assistant.contracts import Clock, Decision, DeviceInfo, Frame, Guidance, StreamItem, StreamKind
 from assistant.errors import EndOfStream, SessionError, SourceError
@@ -179,6 +180,33 @@ def test_recording_never_blocks_capture_and_counts_what_it_loses(tmp_path: Path)
     assert reader.frame_indices.tolist() == list(range(counters.recorded)), "what is recorded has no hole in it"
     marks = [event for event in reader.timeline("event") if event.data["event"] == "frame lost"]
     assert len(marks) == counters.lost
+
+
+def test_a_frame_that_waits_alone_is_encoded_after_its_guidance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "COURTESY_S", DEADLINE_S)
+    state = make_state()
+    writer = make_writer(tmp_path)
+    put, written = writer.put, threading.Semaphore(0)
+
+    def tell(item: StreamItem | Guidance) -> None:
+        put(item)
+        if isinstance(item, Frame):
+            written.release()
+
+    writer.put = tell  # type: ignore[method-assign]
+    recorder = Recorder(writer, state, guided=True)
+    first, second, third = make_frames(3)
+    recorder.put(first)
+    assert not written.acquire(timeout=0.2), "encoded while inference has it"
+    recorder.put(guidance_for(first, 0))
+    assert written.acquire(timeout=DEADLINE_S)
+    recorder.put(second)
+    recorder.put(third)
+    assert written.acquire(timeout=DEADLINE_S), "two wait: the recording comes first"
+    session = recorder.close(complete=True)  # and nothing is waited for at the end
+    assert SessionReader(session).frame_indices.tolist() == [0, 1, 2]
 
 
 def test_a_disk_that_fails_is_said_and_does_not_end_the_view(tmp_path: Path) -> None:

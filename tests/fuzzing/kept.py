@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from assistant.checklist_file import load_checklist
 from assistant.class_list import load_class_list
 from assistant.clock import MonotonicClock
 from assistant.config import load_config
@@ -147,6 +148,7 @@ def seed_settings(folder: Path) -> None:
     for name, source in (
         ("train.toml", "trainer/configs/small.toml"),
         ("classes.toml", "assistant/protocols/sononet13.toml"),
+        ("checklist.toml", "assistant/protocols/fasp20.toml"),
     ):
         shutil.copyfile(REPOSITORY / source, folder / name)
 
@@ -159,6 +161,7 @@ def read_settings(folder: Path) -> None:
         lambda: MaskLayouts(folder / "screens.toml").kept(30, 40),
         lambda: load_training(folder / "train.toml"),
         lambda: load_class_list(str(folder / "classes.toml")),
+        lambda: load_checklist(str(folder / "checklist.toml")),
     ):
         with refused():
             read()

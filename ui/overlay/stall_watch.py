@@ -29,7 +29,7 @@ class StallWatch:
         self._last_s = time.monotonic()
         self._took_away = False
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="overlay stall watch", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="overlay-stall-watch", daemon=True)
         self._thread.start()
 
     def beat(self) -> bool:
