@@ -66,7 +66,7 @@ def live(
     headless: Headless = False,
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window before it closes.")] = None,
     decisions: Decisions = None,
-    gaze: Annotated[str | None, typer.Option(help="Eye tracker, NAME:ARGUMENT: lsl:NAME, or mouse.")] = None,
+    gaze: Annotated[str | None, typer.Option(help="Eye tracker, NAME:ARGUMENT: lsl:NAME, pupil:HOST, mouse.")] = None,
     as_json: Json = False,
     smaller: Smaller = None,
     checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,

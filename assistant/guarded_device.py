@@ -135,6 +135,8 @@ def guard(sources: OpenSources, config: RunConfig, clock: Clock) -> Guarded:
     notices: tuple[str, ...] = (notice,) if notice else ()
     if listens := info.notes.get("listens"):
         notices += (f"images from whoever calls {listens} are taken (network stream)",)
+    if sources.tracker is not None and (listens := sources.tracker[1].notes.get("listens")):
+        notices += (f"gaze from whoever sends to {listens} is taken (eye tracker)",)
     return Guarded(guarded, switch, notices)
 
 

@@ -38,6 +38,7 @@ _EXTRA_OF = {
     "pydicom": "live",
     "pyigtl": "live",
     "pylsl": "gaze",
+    "pupil_labs": "pupil",
     "sounddevice": "live",
     "tensorrt": "tensorrt",
     "cuda": "tensorrt",

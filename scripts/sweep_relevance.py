@@ -133,6 +133,7 @@ def main() -> int:
     pretrain = config.pretrain.model_copy(update={"epochs": asked.epochs})
     config = TrainConfig.model_validate(config.model_copy(update={"table": table, "pretrain": pretrain}).model_dump())
     dataset = load_dataset(asked.sessions, config, asked.run, lambda line: CONSOLE.print(line, highlight=False))
+    command = f"python scripts/sweep_relevance.py {asked.config} SESSIONS RUN --epochs {asked.epochs}"
     results = []
     for share in asked.shares:
         chance = np.random.default_rng(0)
@@ -147,7 +148,7 @@ def main() -> int:
         settings = config.model_copy(update={"pretrain": paced})
         rows = make_table(here, settings, folder, lambda line: CONSOLE.print(f"  {line}", highlight=False))
         results += [(share, found, result) for result in rows]
-        document(results, about(here, settings, asked.config), asked.out or asked.run)
+        document(results, about(here, settings, command), asked.out or asked.run)
     print(json.dumps([{"share": s, "method": r.method, "macro_f1": r.metrics["macro_f1"]} for s, _, r in results]))
     return 0
 

@@ -123,6 +123,10 @@ def test_who_listens_where_is_said_on_screen():
     assert guarded.notices == ("images from whoever calls 127.0.0.1:5004 are taken (network stream)",)
     off = guard(OpenSources(device, info, None, None), RunConfig(source="stream:x", mask="off"), MonotonicClock())
     assert any("Nothing is masked" in notice for notice in off.notices)
+    seen = DeviceInfo("glasses", frozenset({"gaze"}), notes={"listens": "four UDP ports of every interface"})
+    plain = DeviceInfo("file", frozenset({"video"}))
+    watched = guard(OpenSources(device, plain, None, None, (device, seen)), RunConfig(source="x"), MonotonicClock())
+    assert watched.notices == ("gaze from whoever sends to four UDP ports of every interface is taken (eye tracker)",)
 
 
 def test_a_run_needs_no_network_at_all(tmp_path):

@@ -221,7 +221,7 @@ def table_command(
     results = make_table(dataset, config, run, tell)
     write_json(known, [asdict(result) for result in results])
     draw(results, folder / "results.png")
-    written = report(results, about(dataset, config, config_file), "results.png")
+    written = report(results, about(dataset, config, f"sonocue train table {config_file} SESSIONS RUN"), "results.png")
     (folder / "results.md").write_text(written, encoding="utf-8")
     typer.echo(written, nl=False)
 

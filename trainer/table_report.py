@@ -24,8 +24,8 @@ GAZE = {"nss": "NSS", "kl": "KL", "cc": "CC", "sim": "SIM", "auc_judd": "AUC-Jud
 """Figures of gaze, with their titles; KL is better when it is lower."""
 
 
-def about(dataset: Dataset, config: TrainConfig, config_file: Path) -> str:
-    """What was run, on what, with what budget: a paragraph for the document."""
+def about(dataset: Dataset, config: TrainConfig, command: str) -> str:
+    """What was run (``command``), on what, with what budget: a paragraph for the document."""
     minutes = {
         part: sum(float(recording.times_s[-1]) for recording in dataset.of(getattr(dataset.split, part))) / 60.0
         for part in ("train", "validation", "test")
@@ -37,7 +37,7 @@ def about(dataset: Dataset, config: TrainConfig, config_file: Path) -> str:
     data, pretrain = config.data, config.pretrain
     labelled = len(evenly(dataset.split.train, config.finetune.labelled_subjects))
     return (
-        f"Made by `sonocue train table {config_file} SESSIONS RUN` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} "
+        f"Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} "
         f"cores of {platform.machine()}, torch {version('torch')}, {config.threads} thread(s) a row.\n\n"
         f"Data: {len(dataset.recordings)} sessions ({dataset.origin}); subjects: {subjects}. Images of "
         f"{data.width_px}x{data.height_px}, {data.frames_hz:g} a second; encoder {config.encoder.name}, widths "

@@ -33,7 +33,7 @@ def run_command(
         Literal["shown", "hidden", "afterwards"],
         typer.Option(help="The predicted gaze: while scanning (then nothing counts), never, or in the report."),
     ] = "afterwards",
-    gaze: Annotated[str | None, typer.Option(help="Eye tracker: lsl:NAME, mouse, session:PATH.")] = None,
+    gaze: Annotated[str | None, typer.Option(help="Eye tracker: lsl:NAME, pupil:HOST, mouse, session:PATH.")] = None,
     distance_mm: Annotated[float, typer.Option(min=200, max=2000, help="From the eyes to the monitor.")] = 600.0,
     microphone: Annotated[str | None, typer.Option(help="Microphone, NAME or NAME:DEVICE, e.g. sounddevice.")] = None,
     consent: Annotated[bool, typer.Option("--consent", help="Everybody in the room agreed to be recorded.")] = False,

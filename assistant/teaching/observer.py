@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from assistant.contracts import Clock, Device, DeviceInfo, GazeSample, StreamItem, StreamKind, TimelineEvent
 from assistant.errors import EndOfStream, SourceError
 from assistant.teaching.gaze_mapping import ScreenView, on_image
+from assistant.teaching.scene_markers import Markers, SeesMarkers
 
 SILENT_NS = 2_000_000_000
 """A tracker that gives no sample for so long has gone away; one that comes back is taken again."""
@@ -62,6 +63,7 @@ class Observer:
         self._note = note
         self._warn = warn
         self._pointed: Pointed | None = tracker if isinstance(tracker, Pointed) else None
+        self._sees_markers: SeesMarkers | None = tracker if isinstance(tracker, SeesMarkers) else None
         self._view: ScreenView | None = None
         self._heatmap: str | None = None
         self._lock = threading.Lock()
@@ -70,6 +72,11 @@ class Observer:
     def wants_mouse(self) -> bool:
         """The mouse stands in for a tracker."""
         return self._pointed is not None
+
+    @property
+    def wants_markers(self) -> bool:
+        """The tracker's scene camera needs markers around the image."""
+        return self._sees_markers is not None
 
     @property
     def view(self) -> ScreenView | None:
@@ -88,6 +95,11 @@ class Observer:
         """See ``Pointed``; of no effect with a real tracker."""
         if self._pointed is not None:
             self._pointed.point_at(place)
+
+    def look_for(self, markers: Markers | None) -> None:
+        """See ``SeesMarkers``; of no effect with another tracker."""
+        if self._sees_markers is not None:
+            self._sees_markers.look_for(markers)
 
     def note_heatmap(self, mode: str) -> None:
         """The predicted gaze is ``shown`` or ``hidden`` from now on. Written to the timeline when it changed."""

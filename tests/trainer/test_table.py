@@ -1,7 +1,6 @@
 """The table goes on where it stopped, and says the same as if it had not."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_a_table_that_was_stopped_goes_on(dataset, tmp_path):
     with pytest.raises(TrainingError, match="no list of results"):
         restore(known, dataset, SMALL, elsewhere)
 
-    written = report(whole, about(dataset, SMALL, Path("some.toml")), "results.png")
+    written = report(whole, about(dataset, SMALL, "sonocue train table some.toml"), "results.png")
     for part in ("| method | 10% | 100% | linear probe | k-NN |", FULL, "centre bias", "relevance AUC", "some.toml"):
         assert part in written
     draw(whole, tmp_path / "results.png")

@@ -72,6 +72,9 @@ def _new_application() -> QApplication:
 def _show_until(screen: CalibrationScreen | CaseScreen) -> None:
     loop = QEventLoop()
     screen.finished.connect(loop.quit)
+    monitor = screen.screen()
+    if monitor is not None:  # where no window manager makes it large
+        screen.setGeometry(monitor.geometry())
     screen.showFullScreen()
     loop.exec()
 

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 
 from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent, QPen
+from PyQt6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
@@ -17,7 +17,9 @@ from assistant.contracts import Clock, Device, GazeSample
 from assistant.errors import EndOfStream, SourceError
 from assistant.teaching.calibration import LIMIT_DEG, TARGETS, Calibration, check_calibration
 from assistant.teaching.gaze_mapping import px_per_degree
+from assistant.teaching.scene_markers import TAGS, SeesMarkers
 from ui import theme
+from ui.training.markers import MarkerCorners
 
 PERIOD_MS = 16
 SETTLE_NS = 700_000_000
@@ -49,6 +51,7 @@ class CalibrationScreen(QWidget):
         self._lost = ""
         self._ending = threading.Event()
         self._looked: list[list[GazeSample]] = []
+        self._begun_ns: list[int] = []
         self._since_ns: int | None = None
         self.setWindowTitle(self.tr("Check of the eye tracker"))
         self.setAccessibleName(self.windowTitle())
@@ -60,6 +63,9 @@ class CalibrationScreen(QWidget):
         self._words = QLabel(self)
         self._words.setWordWrap(True)
         self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._markers_seen = QLabel(self)
+        self._markers_seen.setWordWrap(True)
+        self._markers_seen.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._begin = QPushButton(self.tr("Begin"), self)
         self._go_on = QPushButton(self.tr("Go on"), self)
         self._cancel = QPushButton(self.tr("Cancel"), self)
@@ -76,6 +82,7 @@ class CalibrationScreen(QWidget):
         column.setContentsMargins(120, 48, 120, 48)
         column.addStretch(1)
         column.addWidget(self._words)
+        column.addWidget(self._markers_seen)
         column.addSpacing(24)
         column.addLayout(buttons)
         column.addStretch(1)
@@ -87,9 +94,14 @@ class CalibrationScreen(QWidget):
             ).format(tracker=name)
         )
         self._begin.setFocus()
+        self._sees_markers = tracker if isinstance(tracker, SeesMarkers) else None
+        self._corners = MarkerCorners(self) if self._sees_markers is not None else None
+        self._markers_seen.setVisible(self._corners is not None)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.step)
+        if self._corners is not None:  # the camera looks for them from the beginning
+            self._timer.start(PERIOD_MS)
         self._reader = threading.Thread(target=self._read, name="calibration", daemon=True)
         self._reader.start()
 
@@ -104,23 +116,27 @@ class CalibrationScreen(QWidget):
         self._looked = [[]]
         self._samples.clear()
         self._since_ns = self._clock.now_ns()
+        self._begun_ns = [self._since_ns]
         self._timer.start(PERIOD_MS)
         self.update()
 
     def step(self) -> None:
         """Take what came, and go to the next point when it is time."""
+        self._show_markers()
         if self._since_ns is None:
             return
         now_ns = self._clock.now_ns()
         while self._samples:
             sample = self._samples.popleft()
-            if self._since_ns + SETTLE_NS <= sample.captured_ns < self._since_ns + SETTLE_NS + LOOK_NS:
-                self._looked[-1].append(sample)
+            for begun_ns, looked in zip(self._begun_ns, self._looked, strict=True):  # one may come late
+                if begun_ns + SETTLE_NS <= sample.captured_ns < begun_ns + SETTLE_NS + LOOK_NS:
+                    looked.append(sample)
         if self._lost or now_ns >= self._since_ns + SETTLE_NS + LOOK_NS:
             if self._lost or len(self._looked) == len(TARGETS):
                 self._judge()
                 return
             self._looked.append([])
+            self._begun_ns.append(now_ns)
             self._since_ns = now_ns
         self.update()
 
@@ -130,9 +146,21 @@ class CalibrationScreen(QWidget):
         self._ending.set()
         self._reader.join()
 
+    def _show_markers(self) -> None:
+        """Tell the camera where its markers stand, and the user how many it sees."""
+        if self._corners is None or self._sees_markers is None:
+            return
+        self._sees_markers.look_for(self._corners.markers())
+        words = self.tr("The scene camera sees {seen} of {all} markers in the corners; two are enough, all are better.")
+        words = words.format(seen=self._sees_markers.markers_seen, all=len(TAGS))
+        if words != self._markers_seen.text():
+            self._markers_seen.setText(words)
+            self._markers_seen.setAccessibleName(words)
+
     def _judge(self) -> None:
         self._since_ns = None
-        self._timer.stop()
+        if self._corners is None:
+            self._timer.stop()
         looked = [*self._looked, *([[]] * (len(TARGETS) - len(self._looked)))]
         width_px, height_px, px_per_mm = self._monitor()
         self.result = check_calibration(looked, (width_px, height_px), px_per_degree(px_per_mm, self._distance_mm))
@@ -155,6 +183,7 @@ class CalibrationScreen(QWidget):
         )
         self._begin.setText(self.tr("Check again"))
         (self._go_on if found.passed else self._begin).setFocus()
+        self.update()  # the last point goes
 
     def _monitor(self) -> tuple[float, float, float]:
         """Width and height in device pixels, and how many of them are in a millimetre."""
@@ -170,6 +199,7 @@ class CalibrationScreen(QWidget):
     def _show_page(self, *, points: bool) -> None:
         for widget in (self._words, self._begin, self._cancel):
             widget.setVisible(not points)
+        self._markers_seen.setVisible(not points and self._corners is not None)
         self._go_on.setVisible(not points)
         self.setCursor(Qt.CursorShape.BlankCursor if points else Qt.CursorShape.ArrowCursor)
 
@@ -208,6 +238,12 @@ class CalibrationScreen(QWidget):
         painter.setPen(QPen(theme.TEXT, 3.0))
         painter.drawEllipse(at, radius, radius)
         painter.fillRect(QRectF(at.x() - 3.0, at.y() - 3.0, 6.0, 6.0), theme.ACCENT)
+
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        """The markers stay in the corners."""
+        super().resizeEvent(a0)
+        if self._corners is not None:
+            self._corners.place()
 
     def keyPressEvent(self, a0: QKeyEvent | None) -> None:
         """Escape gives up."""

@@ -1,4 +1,4 @@
-"""Tells the observer of a run what only the window knows: where the image stands, the mouse, whether gaze is shown.
+"""Tells the observer of a run what only the window knows: where the image and markers stand, the mouse, what is shown.
 
 On Qt's main thread, thirty times a second; nothing waits for it.
 """
@@ -16,6 +16,7 @@ from assistant.teaching.observer import Observer
 from ui.gaze_legend import GazeLegend
 from ui.image_view import ImageView
 from ui.keys import KeyButton
+from ui.training.markers import MarkerFrame
 
 PERIOD_MS = 33
 HIDDEN_AFTER_NS = 1_000_000_000
@@ -38,6 +39,7 @@ class TrainingWatch(QTimer):
         self._image_view = image_view
         self._clock = clock or MonotonicClock()
         self._painted_ns: int | None = None
+        self._frame = MarkerFrame(window, image_view) if observer.wants_markers else None
         if observer.hides_gaze:  # the run gives no map then; key and legend would promise one
             for legend in window.findChildren(GazeLegend):
                 legend.hide()
@@ -54,6 +56,8 @@ class TrainingWatch(QTimer):
         self._observer.look_through(view)
         if self._observer.wants_mouse:
             self._observer.point_at(self._mouse() if view is not None else None)
+        if self._frame is not None:
+            self._observer.look_for(self._frame.markers())
         self._note_heatmap()
 
     def _note_heatmap(self) -> None:

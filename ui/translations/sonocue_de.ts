@@ -46,6 +46,10 @@ Five points appear one after the other. Look at each until the next one comes, a
 Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste kommt, und halten Sie den Kopf so wie später beim Untersuchen.</translation>
     </message>
     <message>
+        <source>The scene camera sees {seen} of {all} markers in the corners; two are enough, all are better.</source>
+        <translation>Die Szenenkamera sieht {seen} von {all} Marken in den Ecken; zwei genügen, alle sind besser.</translation>
+    </message>
+    <message>
         <source>The tracker is accurate enough: {accuracy} degrees beside the points, precision {precision}.</source>
         <translation>Der Eyetracker ist genau genug: {accuracy} Grad neben den Punkten, Präzision {precision}.</translation>
     </message>
@@ -1640,6 +1644,12 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>Other</source>
         <translation>Andere</translation>
+    </message>
+</context><context>
+    <name>Training</name>
+    <message>
+        <source>Marker for the eye tracker's camera</source>
+        <translation>Marke für die Kamera des Eyetrackers</translation>
     </message>
 </context><context>
     <name>Words</name>
