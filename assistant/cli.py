@@ -71,6 +71,9 @@ def live(
     smaller: Smaller = None,
     checklist: Annotated[str | None, typer.Option(help="Checklist: fasp20, or a TOML file.")] = None,
     shadow: Annotated[bool, typer.Option("--shadow", help="Make and record guidance, show nothing of it.")] = False,
+    overlay: Annotated[
+        str | None, typer.Option(help="Over another program: WIDTHxHEIGHT+LEFT+TOP of the screen; filmed; beside.")
+    ] = None,
 ) -> None:
     """Guide a scan: show the detected plane and the predicted gaze, and record everything."""
     settings = _settings(
@@ -94,7 +97,7 @@ def live(
     )
     if no_record:
         settings = settings.model_copy(update={"record": None})
-    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json)
+    _run(settings, headless=headless, screenshot=screenshot, decisions=decisions, as_json=as_json, overlay=overlay)
 
 
 def record(
@@ -227,6 +230,7 @@ def _run(
     screenshot: Path | None = None,
     decisions: Path | None = None,
     replayed: Path | None = None,
+    overlay: str | None = None,
 ) -> None:
     """Run until the end, a signal, or the window's closing; then print the summary."""
     from assistant.decision_log import DecisionLog
@@ -235,6 +239,10 @@ def _run(
     if headless and screenshot is not None:
         raise ConfigError("--screenshot needs the window: leave out --headless")
     show = None if headless else load_plugin("sonocue.views", "window")
+    if overlay is not None:
+        if headless or screenshot is not None:
+            raise ConfigError("--overlay lies over another program's window: leave out --headless and --screenshot")
+        show = load_plugin("sonocue.views", "overlay")(overlay, source=settings.source, language=settings.language)
     deciding = DecisionLog(decisions) if decisions is not None else nullcontext()
     agreement = None
     if replayed is not None and settings.model is not None:

@@ -2,21 +2,27 @@
 
     python scripts/screenshots.py [--out FOLDER]
 
-Needs Xvfb. Every window is the real one, over a moment of a real run: the first one that shows what the picture is for.
+Needs Xvfb and xcompmgr. Every window is the real one, over a moment of a real run: the first one that shows what the
+picture is for.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from assistant.config import load_config
 from assistant.pipeline import start_run
 from assistant.run import Run
+from assistant.screen_region import ScreenRegion
 from assistant.snapshot import Snapshot
 from assistant.teaching.cases import Case
 from assistant.teaching.open_gaze import create_tracker
@@ -85,11 +91,28 @@ def moments(record: Path, wanted: dict[str, Wanted]) -> dict[str, Snapshot]:
     return found
 
 
+@contextmanager
+def compositor() -> Iterator[None]:
+    """Windows may be half transparent while it lasts."""
+    if shutil.which("xcompmgr") is None:
+        raise SystemExit("screenshots: xcompmgr is not installed (apt-get install xcompmgr)")
+    process = subprocess.Popen(["xcompmgr", "-n"], stderr=subprocess.DEVNULL)
+    time.sleep(1.0)
+    yield
+    process.terminate()
+    process.wait()
+
+
 def take(out: Path) -> None:
     """All pictures, on the screen that ``DISPLAY`` names."""
+    from PyQt6.QtCore import QRect, Qt
+    from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QWidget
 
     from ui.app import new_application
+    from ui.image_view import ImageView
+    from ui.overlay.app import open_overlay
+    from ui.overlay.place import Place
     from ui.remembered import Remembered
     from ui.start_page import StartPage
     from ui.training.calibration_screen import CalibrationScreen
@@ -113,6 +136,29 @@ def take(out: Path) -> None:
         window.grab().save(str(out / f"{name}.png"))
         window.hide()
         window.deleteLater()
+
+    def laid_over(name: str, moment: Snapshot) -> None:
+        """The overlay over a viewer that shows the image, with all that is on the screen there."""
+        if moment.frame is None:
+            raise SystemExit("screenshots: the scan has no image")
+        area = QRect(60, 60, 1000, round(1000 * moment.frame.height_px / moment.frame.width_px))
+        viewer = ImageView()
+        viewer.setWindowFlag(Qt.WindowType.FramelessWindowHint)
+        viewer.setGeometry(area)
+        viewer.show()
+        viewer.show_snapshot(replace(moment, guidance=None, gaze=None))
+        application.processEvents()
+        place = Place(ScreenRegion(area.width(), area.height(), area.x(), area.y()), True, None, False)
+        control = open_overlay(StillRun(moment), place, area, None, title="Sonocue")
+        control.show()
+        control.pull()
+        QTest.qWait(500)
+        desktop = application.primaryScreen()
+        if desktop is not None:
+            shown = area.united(control.geometry()).adjusted(-20, -20, 20, 20)
+            desktop.grabWindow(0, shown.x(), shown.y(), shown.width(), shown.height()).save(str(out / f"{name}.png"))
+        control.put_away()
+        viewer.close()
 
     def page(name: str) -> None:
         shown = StartPage(Remembered())
@@ -141,6 +187,9 @@ def take(out: Path) -> None:
     picture("window-abstaining", found["abstaining"])
     picture("window-frozen", found["live"], frozen=True)
     picture("window-help", found["live"], helping=True)
+    laid_over("overlay-dots", found["live"])
+    with compositor():
+        laid_over("overlay", found["live"])
     page("start-page")
     tracker = create_tracker("mouse")
     screen("training-calibration", CalibrationScreen(tracker, "mouse", 600.0))

@@ -19,9 +19,10 @@ packages="xvfb xauth fonts-dejavu-core libxcb-icccm4 libxcb-keysyms1 libxcb-curs
     libxcb-shape0 libxcb-shm0 libxcb-xfixes0 libxcb-randr0 libxcb-xinerama0 libxkbcommon-x11-0 libegl1 libgl1 libdbus-1-3 libfontconfig1
     libportaudio2 espeak-ng"
 if [ "$what" = dev ]; then
-    # The tests stream with a real ffmpeg, speak into a real sound server, and press real keys. The compiler is for the
-    # checksums of OpenIGTLink (crcmod comes as source). The last one compiles the translations of the window.
-    packages="$packages gcc libc6-dev python3-dev ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool qt6-l10n-tools"
+    # The tests stream with a real ffmpeg, speak into a real sound server, press real keys, and look through windows that
+    # are half transparent (xcompmgr). The compiler is for the checksums of OpenIGTLink (crcmod comes as source). The last
+    # one compiles the translations of the window.
+    packages="$packages gcc libc6-dev python3-dev ffmpeg pulseaudio pulseaudio-utils libasound2-plugins xdotool xcompmgr qt6-l10n-tools"
 fi
 if command -v dpkg-query >/dev/null; then
     missing=

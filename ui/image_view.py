@@ -20,6 +20,7 @@ from assistant.contracts import Frame, GazeSample, Guidance, UInt8Array
 from assistant.snapshot import Snapshot
 from ui import theme
 from ui.colormap import heat_picture
+from ui.fitting import fitted, gaze_area
 from ui.translation import translate
 
 SURROUND = QColor("#000000")
@@ -64,10 +65,7 @@ class ImageView(QWidget):
             return QRect()
         ratio = self.devicePixelRatioF()
         room = QSize(round(self.width() * ratio), round(self.height() * ratio))
-        size = QSize(self._frame.width_px, self._frame.height_px)
-        size.scale(room, Qt.AspectRatioMode.KeepAspectRatio)
-        size = size.expandedTo(QSize(1, 1))
-        return QRect(QPoint((room.width() - size.width()) // 2, (room.height() - size.height()) // 2), size)
+        return fitted(self._frame, room)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Take over frame, guidance and gaze; repaints what changed."""
@@ -126,24 +124,18 @@ class ImageView(QWidget):
         self._picture = _borrowed(self._picture_pixels, layout, self.devicePixelRatioF())
 
     def _scale_heat(self) -> None:
-        """Only what lies wholly inside ``gaze_rect_px`` is coloured."""
+        """Colours lie where ``gaze_area`` says."""
         self._heat = self._heat_pixels = None
         if self._guidance is None or self._frame is None or self._heat_tinted is None:
             return
-        area = self.image_rect()
-        across, down = area.width() / self._frame.width_px, area.height() / self._frame.height_px
-        top, left, bottom, right = self._guidance.gaze_rect_px
-        x0, y0 = np.ceil([max(left, 0) * across, max(top, 0) * down]).astype(int)
-        x1, y1 = np.floor(
-            [min(right, self._frame.width_px) * across, min(bottom, self._frame.height_px) * down]
-        ).astype(int)
-        if x1 <= x0 or y1 <= y0:
+        area = gaze_area(self._guidance, self._frame, self.image_rect())
+        if area.isEmpty():
             return
-        scaled = cv2.resize(self._heat_tinted, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_LINEAR)
+        scaled = cv2.resize(self._heat_tinted, (area.width(), area.height()), interpolation=cv2.INTER_LINEAR)
         self._heat_pixels = scaled.astype(np.uint8, copy=False)
         layout = QImage.Format.Format_ARGB32_Premultiplied
         self._heat = _borrowed(self._heat_pixels, layout, self.devicePixelRatioF())
-        self._heat_at_px = area.topLeft() + QPoint(int(x0), int(y0))
+        self._heat_at_px = area.topLeft()
 
     def _logical(self, area: QRect) -> QRect:
         """Device pixels to the widget's own, rounded outwards."""

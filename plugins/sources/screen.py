@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -23,10 +21,10 @@ import numpy as np
 from assistant.contracts import Clock, DeviceInfo, StreamItem, StreamKind, UInt8Array
 from assistant.errors import ConfigError, EndOfStream, SourceError
 from assistant.grabbing import Grab, Grabber
+from assistant.screen_region import ScreenRegion, parse_region
 from assistant.source_options import positive_number, split_options
 
 OPEN_TIMEOUT_S: Final = 5.0
-_REGION: Final = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})\+(\d{1,5})\+(\d{1,5})")
 
 
 def create(argument: str, *, paced: bool) -> Screen:
@@ -35,26 +33,12 @@ def create(argument: str, *, paced: bool) -> Screen:
         raise SourceError("a screen only runs live: it cannot be read in lock-step; record it, then replay it")
     text, options = split_options("screen", argument, ("display", "fps"))
     fps = positive_number("screen", options, "fps", 30.0, 240.0)
-    match = _REGION.fullmatch(text)
-    if text and match is None:
+    region = parse_region(text)
+    if text and region is None:
         raise ConfigError(
             f"screen: expected a region WIDTHxHEIGHT+LEFT+TOP in pixels, such as 800x600+100+50, got '{text}'"
         )
-    region = None if match is None else _Region(*(int(number) for number in match.groups()))
     return Screen(region, fps, options.get("display"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Region:
-    """Pixels of the whole desktop, from its top left."""
-
-    width: int
-    height: int
-    left: int
-    top: int
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}+{self.left}+{self.top}"
 
 
 class Screen:
@@ -62,7 +46,7 @@ class Screen:
 
     needs_consent = False
 
-    def __init__(self, region: _Region | None, fps: float, display: str | None) -> None:
+    def __init__(self, region: ScreenRegion | None, fps: float, display: str | None) -> None:
         self._region = region
         self._fps = fps
         self._display = display
@@ -120,11 +104,11 @@ class Screen:
             shown = f" '{self._display or os.environ.get('DISPLAY')}'" if on_x11 else ""
             raise SourceError(f"screen{shown} cannot be opened: {' '.join(str(error).split())}") from error
 
-    def _checked(self, monitors: list[dict[str, int]]) -> _Region:
+    def _checked(self, monitors: list[dict[str, int]]) -> ScreenRegion:
         """The region, of which all must lie on the desktop (the first of mss's monitors is all of them)."""
         if self._region is None:
             first = monitors[min(1, len(monitors) - 1)]
-            return _Region(first["width"], first["height"], first["left"], first["top"])
+            return ScreenRegion(first["width"], first["height"], first["left"], first["top"])
         whole, region = monitors[0], self._region
         fits_x = whole["left"] <= region.left and region.left + region.width <= whole["left"] + whole["width"]
         fits_y = whole["top"] <= region.top and region.top + region.height <= whole["top"] + whole["height"]

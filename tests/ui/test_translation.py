@@ -38,7 +38,7 @@ def messages(file):
             yield name, source, translation.text or "", translation.get("type") is None
 
 
-NO_WINDOW = ("form_style.py", "display.py", "bench_ui.py", "bench_child.py")
+NO_WINDOW = ("form_style.py", "display.py", "place.py", "bench_ui.py", "bench_child.py")
 """A style sheet; errors before there is a window; a command for developers."""
 IN_WINDOWS = [file for file in SOURCES if file.name not in NO_WINDOW]
 GERMAN = list(messages(FOLDER / "sonocue_de.ts"))

@@ -420,6 +420,22 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
         <translation>{words}, Taste {keys}</translation>
     </message>
     <message>
+        <source>Corner</source>
+        <translation>Ecke</translation>
+    </message>
+    <message>
+        <source>Put the words into the next corner</source>
+        <translation>Die Worte in die nächste Ecke setzen</translation>
+    </message>
+    <message>
+        <source>always</source>
+        <translation>immer</translation>
+    </message>
+    <message>
+        <source>while frozen</source>
+        <translation>im Standbild</translation>
+    </message>
+    <message>
         <source>Delete 2 min? Backspace: sound. Ctrl+Backspace: all. Esc: no</source>
         <translation>2 min löschen? Rücktaste: Ton. Strg+Rücktaste: alles. Esc: nein</translation>
     </message>
@@ -499,14 +515,6 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
         <source>Drag slides, right drag turns, wheel sweeps</source>
         <translation>Ziehen verschiebt, rechts ziehen dreht, Rad schwenkt</translation>
     </message>
-    <message>
-        <source>always</source>
-        <translation>immer</translation>
-    </message>
-    <message>
-        <source>while frozen</source>
-        <translation>im Standbild</translation>
-    </message>
 </context><context>
     <name>Navigating</name>
     <message>
@@ -526,6 +534,12 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>No names: notes are stored beside the session.</source>
         <translation>Keine Namen: Notizen liegen neben der Aufzeichnung.</translation>
+    </message>
+</context><context>
+    <name>Overlay</name>
+    <message>
+        <source>Moved away: this window would be filmed there</source>
+        <translation>Weggerückt: dort würde dieses Fenster gefilmt</translation>
     </message>
 </context><context>
     <name>Panels</name>
@@ -580,6 +594,26 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>Ultrasound image</source>
         <translation>Ultraschallbild</translation>
+    </message>
+    <message>
+        <source>not given by this model</source>
+        <translation>gibt dieses Modell nicht</translation>
+    </message>
+    <message>
+        <source>hidden, O shows it</source>
+        <translation>verborgen, O blendet ein</translation>
+    </message>
+    <message>
+        <source>only while frozen</source>
+        <translation>nur im Standbild</translation>
+    </message>
+    <message>
+        <source>hidden, H shows it</source>
+        <translation>verborgen, H blendet ein</translation>
+    </message>
+    <message>
+        <source>Heatmap {percent} %</source>
+        <translation>Blickkarte {percent} %</translation>
     </message>
     <message>
         <source>, confidence {percent} percent</source>
@@ -668,26 +702,6 @@ Fünf Punkte erscheinen nacheinander. Blicken Sie auf jeden, bis der nächste ko
     <message>
         <source>No speech</source>
         <translation>Keine Sprache</translation>
-    </message>
-    <message>
-        <source>not given by this model</source>
-        <translation>gibt dieses Modell nicht</translation>
-    </message>
-    <message>
-        <source>hidden, O shows it</source>
-        <translation>verborgen, O blendet ein</translation>
-    </message>
-    <message>
-        <source>only while frozen</source>
-        <translation>nur im Standbild</translation>
-    </message>
-    <message>
-        <source>hidden, H shows it</source>
-        <translation>verborgen, H blendet ein</translation>
-    </message>
-    <message>
-        <source>Heatmap {percent} %</source>
-        <translation>Blickkarte {percent} %</translation>
     </message>
     <message>
         <source>Nothing to freeze yet: no image has come</source>

@@ -1,0 +1,1 @@
+"""Guidance over another program's window: click-through, on top, never filmed."""
