@@ -8,8 +8,9 @@ demo:
 	@scripts/setup.sh live
 	@scripts/demo.sh
 
+# Three workers even on two cores: live tests mostly wait for real time.
 test: setup lint
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	.venv/bin/ruff check .
