@@ -4,7 +4,7 @@
 
 Memory is read every so many frames. Its growth is the slope of the straight line through the readings of the second
 half (least squares): in the first, caches fill, most of all the software scanner's, which renders here in the same
-process (512 phrases, 16 settings of its console). Handles and threads are counted before the run and after its end. The
+process (64 phrases, 16 settings of its console). Handles and threads are counted before the run and after its end. The
 exit status is 1 when memory grows by 1 MB per 10,000 frames or more, over at least 100,000, or anything is left open.
 """
 

@@ -101,7 +101,7 @@ def choose_voice(rng: np.random.Generator, population: Population) -> Voice:
     return Voice(name, int(rng.integers(*_WORDS_A_MINUTE[population])), int(rng.integers(35, 65)))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def speak(words: str, voice: Voice) -> Float32Array:
     """Words as sound, ``(N,)`` float32 at 16 kHz, without silence before and after.
 
