@@ -6,6 +6,7 @@ Any thread may call; what is to be written goes through the recording queue.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
 from assistant.contracts import Clock, TimelineEvent
 from assistant.guarded_device import MuteSwitch
@@ -15,6 +16,19 @@ from assistant.state import RunState
 
 MOST_FORGOTTEN_S = 3600.0
 """More than this is no slip of the tongue: delete the session."""
+
+
+@runtime_checkable
+class PrivateRun(Protocol):
+    """A run whose sound can be muted and whose last minutes can be deleted (``Run``)."""
+
+    def mute(self, muted: bool) -> None:
+        """See ``Run.mute``."""
+        ...
+
+    def forget(self, seconds: float, *, video: bool = False) -> bool:
+        """See ``Run.forget``."""
+        ...
 
 
 class RunPrivacy:

@@ -65,7 +65,12 @@ class Banners(QWidget):
             self.setFixedHeight(height)
 
     def _word_width(self) -> float:
-        return 10.4 * theme.em(self)
+        unit = theme.em(self)
+        font = QFont(self.font())
+        font.setPixelSize(max(round(1.4 * unit), 1))
+        font.setBold(True)
+        widest = max((QFontMetricsF(font).horizontalAdvance(said.word) for said in self._banners), default=0.0)
+        return max(10.4 * unit, widest + 4.1 * unit)
 
     def _text_area(self, row: QRectF) -> QRectF:
         return row.adjusted(self._word_width(), 0, -1.2 * theme.em(self), 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 from PyQt6.QtCore import QT_TRANSLATE_NOOP
 from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QAbstractButton, QWidget
 
+from assistant.run_privacy import PrivateRun
 from ui.translation import translate
 
 FORGET_S = 120.0
@@ -17,15 +17,6 @@ FORGET_S = 120.0
 def question() -> str:
     """What is asked before anything is deleted."""
     return translate("Keys", "Delete 2 min? Backspace: sound. Ctrl+Backspace: all. Esc: no")
-
-
-@runtime_checkable
-class PrivateRun(Protocol):
-    """A run whose sound can be muted and whose last minutes can be deleted (``assistant/run.py``)."""
-
-    def mute(self, muted: bool) -> None: ...
-
-    def forget(self, seconds: float, *, video: bool = False) -> bool: ...
 
 
 class PrivacyKeys:

@@ -104,6 +104,7 @@ def _run(page: StartPage, settings: RunConfig) -> tuple[str, str]:
         return plain_problem(error), "caution"
     page.hide()
     page.set_busy(False)
+    page.form.forget_subject()
     try:
         run_window(run, title="Sonocue", heatmap=settings.heatmap)
     except SonocueError as error:

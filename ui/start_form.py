@@ -101,6 +101,11 @@ class StartForm(QWidget):
             record=self.record_folder,
         )
 
+    def forget_subject(self) -> None:
+        """The next examination is somebody else's: neither pseudonym nor consent are taken over."""
+        self.subject.clear()
+        self.consent.setChecked(False)
+
     def show_microphones(self, found: Found) -> None:
         """List what was found; what was chosen stays chosen, if it is there."""
         for device in found.devices:

@@ -245,8 +245,9 @@ class Window(QWidget):
             self._sound_meter.show_sound(snapshot.sound, snapshot.narration_agreement)
 
     def _show_legend(self, snapshot: Snapshot) -> None:
-        if snapshot.guidance is not None:
-            self._has_gaze_map = snapshot.guidance.gaze_map is not None
+        guidance = snapshot.guidance
+        if guidance is not None and (guidance.gaze_map is not None or guidance.decision.abstention is None):
+            self._has_gaze_map = guidance.gaze_map is not None
         if not self._has_gaze_map:
             self._legend.show_state(translate("Panels", "not given by this model"))
         elif not self._footer.buttons["overlays"].isChecked():

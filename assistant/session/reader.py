@@ -185,7 +185,7 @@ class SessionReader:
                     if not kinds or event.kind in kinds:
                         yield event
         except OSError as error:
-            raise SessionError(f"'{path}' cannot be read: {error}") from error
+            raise SessionError(f"'{path}' cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise SessionError(f"'{path}' line {number}: {error}") from error
 
@@ -247,5 +247,7 @@ def _read_table(path: Path, columns: int) -> Int64Array:
         text = path.read_text(encoding="ascii")
         lines = text[: text.rfind("\n") + 1].splitlines()[1:]
         return np.loadtxt(lines, dtype=np.int64, delimiter=",", ndmin=2) if lines else np.zeros((0, columns), np.int64)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SessionError(f"'{path}' cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise SessionError(f"'{path}' cannot be read: {error}") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.errors import SessionError
+from assistant.run_privacy import PrivateRun
 from assistant.session.reader import SessionReader
 from assistant.snapshot import Snapshot, SnapshotSource
 from assistant.steering import Steerable, SteerCommand
@@ -81,7 +82,7 @@ class TraineesView:
 
     His own gaze is not painted either: who sees it looks at it.
 
-    Implements ``SnapshotSource``, ``Steerable`` and ``Observed``.
+    Implements ``SnapshotSource``, ``Steerable``, ``PrivateRun`` and ``Observed``.
 
     Args:
         run: the run itself.
@@ -118,6 +119,15 @@ class TraineesView:
         """See ``Steerable``."""
         if isinstance(self._run, Steerable):
             self._run.steer(command)
+
+    def mute(self, muted: bool) -> None:
+        """See ``PrivateRun``."""
+        if isinstance(self._run, PrivateRun):
+            self._run.mute(muted)
+
+    def forget(self, seconds: float, *, video: bool = False) -> bool:
+        """See ``PrivateRun``."""
+        return isinstance(self._run, PrivateRun) and self._run.forget(seconds, video=video)
 
     @property
     def observer(self) -> Observer | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from assistant.errors import SessionError
+from assistant.run_privacy import PrivateRun
 from assistant.teaching.cases import TraineesView, case_library, next_case
 from assistant.teaching.history import Entry, History
 from assistant.teaching.pages import cohort_page, cohort_rows, history_page
@@ -109,3 +110,23 @@ def test_a_trainee_sees_no_hidden_gaze_and_no_names():
     blinded = TraineesView(ScriptedRun([moment]), shows_gaze=True, blinded_as="Case 2").snapshot()
     assert blinded.source == "Case 2" and blinded.guidance is None
     assert not any(item.seen for item in blinded.planes)
+
+
+def test_a_trainee_can_mute_and_have_the_last_minutes_deleted():
+    class Recorded(ScriptedRun):
+        asked_for = ()
+
+        def mute(self, muted):
+            self.asked_for += (muted,)
+
+        def forget(self, seconds, *, video=False):
+            self.asked_for += (seconds, video)
+            return True
+
+    run = Recorded([live()])
+    view = TraineesView(run, shows_gaze=False)
+    assert isinstance(view, PrivateRun)
+    view.mute(True)
+    assert view.forget(120.0, video=True)
+    assert run.asked_for == (True, 120.0, True)
+    assert not TraineesView(ScriptedRun([live()]), shows_gaze=False).forget(120.0)

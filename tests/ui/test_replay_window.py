@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QApplication, QLineEdit
 from assistant.class_list import load_class_list
 from assistant.session.manifest import _checksum, _render
 from tests.replay.conftest import number_in, record
+from tests.sonocue_command import run_sonocue
 from tests.ui.conftest import discard
 from ui.banners import Banners
 from ui.image_view import ImageView
@@ -297,3 +298,11 @@ def test_a_table_that_does_not_fit_is_said_in_plain_words(open_replay, session, 
     window.sitting.notes._load()
     manual_clock.advance(1)
     assert "nothing can be saved to it" in banner(window)
+
+
+@pytest.mark.parametrize("table", ["frames.csv", "sound.csv"])
+def test_half_a_session_is_one_line_where_it_was_typed(session, tmp_path, table):
+    (session / table).unlink()
+    status, out, err = run_sonocue("replay", session, folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1 and table in err and "Errno" not in err

@@ -67,6 +67,8 @@ def start_with(source, model, *, record=True):
         page.form._add_model(str(model))
         page.form.model.setCurrentIndex(page.form.model.findData(str(model)))
         page.form.record.setChecked(record)
+        page.form.subject.setText("S-01")
+        page.form.consent.setChecked(True)
         page.start.click()
         return True
 
@@ -79,6 +81,12 @@ def page_says(words):
         return page is not None and not page._busy and words in page.message.text() and page.message.isVisible()
 
     return step
+
+
+def nothing_is_taken_over_for_the_next_subject():
+    form = shown(StartPage).form
+    assert form.subject.text() == "" and not form.consent.isChecked()
+    return True
 
 
 def test_what_cannot_be_opened_is_said_and_the_next_start_works(data_dir, tiny_bundle, tmp_path):
@@ -105,6 +113,7 @@ def test_what_cannot_be_opened_is_said_and_the_next_start_works(data_dir, tiny_b
         start_with(film, tiny_bundle.path),
         close_the_run,
         page_says("Recorded: recordings"),
+        nothing_is_taken_over_for_the_next_subject,
     )
     assert keys
     (session,) = Path("recordings").iterdir()

@@ -11,7 +11,7 @@ from pathlib import Path
 from PyQt6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 
 from assistant.class_list import load_class_list
-from assistant.session.manifest import read_manifest
+from assistant.session.reader import SessionReader
 from ui.app import first_defect_ends, new_application
 from ui.replay.window import ReplayWindow
 from ui.stills import save_png
@@ -42,7 +42,7 @@ def run_replay(
         SonocueError: there is no screen, no such session or class list, or the screenshot cannot be written.
     """
     class_list = load_class_list(classes)
-    read_manifest(session)  # what is wrong at once is said where it was typed
+    SessionReader(session)  # what is wrong at once is said where it was typed
     application = QCoreApplication.instance()
     if application is None:
         application = new_application(None)
