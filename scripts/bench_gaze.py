@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean, stdev
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see trainer/cli.py; read when torch is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see trainer/steps.py; read when torch is loaded
 
 import cv2
 import numpy as np
