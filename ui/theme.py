@@ -7,7 +7,7 @@ size, and Qt hands it down: so everything grows together, on a laptop as on the 
 from __future__ import annotations
 
 from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette
 from PyQt6.QtWidgets import QWidget
 
 GROUND = QColor("#080B0F")
@@ -29,6 +29,22 @@ FROZEN_GROUND = QColor("#2A2145")
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
+
+
+def fill(widget: QWidget, ground: QColor) -> None:
+    """A window of one colour, with words that can be read on it."""
+    palette = widget.palette()
+    palette.setColor(QPalette.ColorRole.Window, ground)
+    palette.setColor(QPalette.ColorRole.WindowText, TEXT)
+    widget.setPalette(palette)
+    widget.setAutoFillBackground(True)
+
+
+def set_em(widget: QWidget, em_px: int) -> None:
+    """The size of its letters, which ``em`` then tells."""
+    font = widget.font()
+    font.setPixelSize(em_px)
+    widget.setFont(font)
 
 
 def em(widget: QWidget) -> int:

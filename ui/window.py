@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QResizeEvent, QShortcut
+from PyQt6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
@@ -143,10 +143,7 @@ class Window(QWidget):
             self._image_view.on_painted = lambda frame: QTimer.singleShot(0, partial(told, frame))
 
     def _lay_out(self) -> None:
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, theme.GROUND)
-        self.setPalette(palette)
-        self.setAutoFillBackground(True)
+        theme.fill(self, theme.GROUND)
         column = QVBoxLayout(self._side)
         for panel in (self._plane_card, self._legend, self._checklist, self._sound_meter, self._facts):
             column.addWidget(panel)

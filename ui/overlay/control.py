@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from PyQt6.QtCore import QT_TRANSLATE_NOOP, QPoint, QRect, QSize, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QKeySequence, QPalette, QShortcut
+from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from assistant.clock import MonotonicClock
@@ -115,14 +115,8 @@ class Control(QWidget):
         return [known["overlays"], *over, known["mute"], known["forget"], known["stop"]]
 
     def _lay_out(self) -> None:
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, theme.GROUND)
-        palette.setColor(QPalette.ColorRole.WindowText, theme.TEXT)
-        self.setPalette(palette)
-        self.setAutoFillBackground(True)
-        font = self.font()
-        font.setPixelSize(EM_PX)
-        self.setFont(font)
+        theme.fill(self, theme.GROUND)
+        theme.set_em(self, EM_PX)
         self.setFixedWidth(WIDTH_EM * EM_PX)
         column = QVBoxLayout(self)
         column.addWidget(self._state)

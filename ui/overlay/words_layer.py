@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PyQt6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PyQt6.QtGui import QPaintEvent, QPalette, QPen
+from PyQt6.QtGui import QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from assistant.snapshot import Snapshot
@@ -31,13 +31,8 @@ class WordsLayer(QWidget):
     def __init__(self, em_px: int) -> None:
         super().__init__()
         lay_over(self)
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, theme.SURFACE)
-        self.setPalette(palette)
-        self.setAutoFillBackground(True)
-        font = self.font()
-        font.setPixelSize(em_px)
-        self.setFont(font)
+        theme.fill(self, theme.SURFACE)
+        theme.set_em(self, em_px)
         self._card, self._state = PlaneCard(self), StateLines(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
